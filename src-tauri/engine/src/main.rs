@@ -1,0 +1,1 @@
+fn main(){ println!("{:?}", mistralrs::best_device(true)); }
