@@ -1,0 +1,116 @@
+# What ./run and ./test share: finding and installing what is missing, and the builds.
+# POSIX sh; sourced with $root set to the top of the checkout.
+#
+# Compiled code goes to a folder in the user's cache, so that a second checkout does not compile the
+# engine again. Cargo tells changed files by their times; `freshen` also tells them by content, so that
+# a checkout with odd times (an archive, a copy) can never be served stale code.
+
+cache=${PADDOCK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock}
+bin=$root/target/bin
+engine_dir=$root/src-tauri/engine
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+
+# --- what the machine must have -----------------------------------------------------------------
+
+need_toolchains() {
+    command -v cargo >/dev/null 2>&1 || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
+    command -v cargo >/dev/null 2>&1 || fail "Rust is missing. Install it from https://rustup.rs and run this again."
+    command -v npm >/dev/null 2>&1 || fail "Node.js (20 or newer) with npm is missing. Install it from https://nodejs.org and run this again."
+    node_major=$(node -p 'process.versions.node.split(".")[0]')
+    [ "$node_major" -ge 20 ] || fail "Node.js $node_major is too old: Paddock needs 20 or newer."
+}
+
+# Installs the Debian packages of its arguments that are not there, asking sudo only if it must.
+need_packages() {
+    [ "$(uname -s)" = Linux ] || return 0
+    if ! command -v dpkg-query >/dev/null 2>&1; then
+        say "Not a Debian or Ubuntu system: please make sure that the equivalents of these are installed: $*"
+        return 0
+    fi
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+    done
+    [ -z "$missing" ] && return 0
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null 2>&1 || fail "These packages are missing and there is no sudo: please install$missing"
+        as_root=sudo
+    fi
+    say "Installing:$missing"
+    $as_root apt-get update -qq || say "The package lists could not be refreshed; trying with those at hand."
+    # shellcheck disable=SC2086 # a list of words on purpose
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2 \
+        || fail "These packages could not be installed:$missing"
+}
+
+build_packages="build-essential pkg-config patch libssl-dev libwebkit2gtk-4.1-dev"
+test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0"
+
+# --- never stale ---------------------------------------------------------------------------------
+
+# freshen NAME FILE-OR-FOLDER...: gives every file whose content changed since the last build from this
+# checkout a new time.
+freshen() {
+    record=$cache/target/$1.contents/$(printf '%s' "$root" | sha256sum | cut -c1-16)
+    shift
+    mkdir -p "$(dirname "$record")"
+    find "$@" -type d \( -name target -o -name node_modules -o -name output -o -path "$engine_dir" \) -prune -o -type f -print0 \
+        | LC_ALL=C sort -z | xargs -0 sha256sum > "$record.new"
+    if [ -f "$record" ]; then
+        LC_ALL=C comm -13 "$record" "$record.new" | cut -c67- | tr '\n' '\0' | xargs -0 -r touch
+    else
+        cut -c67- "$record.new" | tr '\n' '\0' | xargs -0 -r touch
+    fi
+    mv "$record.new" "$record"
+}
+
+# --- builds --------------------------------------------------------------------------------------
+
+app_cargo() { (cd "$root" && CARGO_TARGET_DIR=$cache/target/app cargo "$@"); }
+engine_cargo() { (cd "$engine_dir" && CARGO_TARGET_DIR=$cache/target/engine cargo "$@"); }
+
+install_ui() {
+    stamp=$root/ui/node_modules/.paddock-lock
+    if ! cmp -s "$root/ui/package-lock.json" "$stamp" 2>/dev/null; then
+        say "Installing the packages of the user interface"
+        (cd "$root/ui" && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed."
+        cp "$root/ui/package-lock.json" "$stamp"
+    fi
+}
+
+build_ui() {
+    install_ui
+    contents=$(cd "$root/ui" && find src index.html package.json vite.config.ts -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+    stamp=$root/ui/dist/.contents
+    [ "$(cat "$stamp" 2>/dev/null)" = "$contents" ] && return 0
+    say "Building the user interface"
+    (cd "$root/ui" && npm run --silent build >&2) || fail "The user interface did not build."
+    printf '%s\n' "$contents" > "$stamp"
+}
+
+build_engine() {
+    "$engine_dir/prepare"
+    freshen engine "$engine_dir/src" "$engine_dir/Cargo.toml" "$engine_dir/Cargo.lock" "$root/src-tauri/crates/protocol"
+    [ -x "$cache/target/engine/release/paddock-engine" ] || say "Building the engine (the first time takes about 12 minutes on two cores)"
+    engine_cargo build --release --locked --quiet || fail "The engine did not build."
+    put "$cache/target/engine/release/paddock-engine"
+}
+
+# Needs build_ui: the pages are compiled in.
+build_app() {
+    freshen app "$root/Cargo.toml" "$root/Cargo.lock" "$root/src-tauri" "$root/tests" "$root/ui/dist"
+    [ -x "$cache/target/app/release/paddock" ] || say "Building the app (the first time takes some minutes)"
+    app_cargo build --release --locked --quiet -p paddock || fail "The app did not build."
+    put "$cache/target/app/release/paddock"
+    mkdir -p "$bin/demo-model"
+    cp -u "$root"/src-tauri/resources/demo-model/* "$bin/demo-model/"
+}
+
+# The shared folder may be written by another checkout at any time: what is run is this checkout's copy.
+put() {
+    mkdir -p "$bin"
+    cmp -s "$1" "$bin/$(basename "$1")" || { cp "$1" "$bin/.new" && mv "$bin/.new" "$bin/$(basename "$1")"; }
+}
