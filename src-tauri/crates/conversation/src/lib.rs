@@ -1,1 +1,19 @@
-//! (to be written)
+//! The vocabulary of a conversation: ids, messages and their tree, images, and how an answer ended.
+//!
+//! Outside: any input or output, how things are stored, how a model is asked. The types that reach the
+//! page serialise exactly as the page reads them (camelCase, enums tagged with `kind`).
+
+mod failure;
+mod ids;
+mod image;
+mod message;
+mod tree;
+
+pub use failure::Failure;
+pub use ids::{ConversationId, GenerationId, IdError, ImageId, MessageId, ModelId};
+pub use image::{Attachment, Draft, ImageRef, ImageSize};
+pub use message::{
+    ConversationSummary, ConversationView, FinishReason, ImageReceipt, Message, MessageStatus,
+    ModelLabel, Part, Role, Timings, Usage,
+};
+pub use tree::{MessageTree, TreeError};
