@@ -1,0 +1,190 @@
+//! Llama 4: the grid whose canvas fits the picture best, plus the whole picture as one more tile.
+//!
+//! Outside: the text of the marks between tiles; only their number matters here.
+//!
+//! Source: `image_processing_llama4*.py` and `processing_llama4.py` of transformers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Files, Grid, Resampling, TilePlan, positive};
+use crate::ImageSize;
+
+/// Llama 4's numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Llama4 {
+    /// Side of a tile in pixels; 336 in the released models.
+    pub tile_px: u32,
+    /// Most tiles, not counting the whole picture; 16 in the released models.
+    pub max_tiles: u32,
+    /// Whether small pictures are enlarged to the largest canvas; off in the released models.
+    pub resize_to_max_canvas: bool,
+    /// Tokens of one tile; 144 in the released models.
+    pub tokens_per_tile: u32,
+}
+
+impl Llama4 {
+    pub(super) fn from_files(files: &Files<'_>) -> Option<Self> {
+        let tile_px = files
+            .preprocessor_u32("/size/height")
+            .or_else(|| files.config_u32("/vision_config/image_size"))?;
+        let patch_px = positive(files.processor, "/patch_size")
+            .or_else(|| files.config_u32("/vision_config/patch_size"))
+            .unwrap_or(14);
+        let ratio = files
+            .processor
+            .get("pixel_shuffle_ratio")
+            .or_else(|| files.config.pointer("/vision_config/pixel_shuffle_ratio"))
+            .and_then(serde_json::Value::as_f64)
+            .filter(|ratio| (0.01..=1.0).contains(ratio))
+            .unwrap_or(0.5);
+        let patches_a_side = tile_px / patch_px;
+        // processing_llama4.py: downsample_ratio = int(round(1.0 / (pixel_shuffle_ratio**2)))
+        let patches_a_token = (1.0 / (ratio * ratio)).round() as u32;
+        Some(Self {
+            tile_px,
+            // 16 and off are the image processor's own defaults
+            max_tiles: files
+                .preprocessor_u32("/max_patches")
+                .unwrap_or(16)
+                .min(256),
+            resize_to_max_canvas: files
+                .preprocessor
+                .get("resize_to_max_canvas")
+                .and_then(serde_json::Value::as_bool)
+                == Some(true),
+            tokens_per_tile: (patches_a_side * patches_a_side / patches_a_token).max(1),
+        })
+    }
+
+    pub(super) fn plan(&self, upright: ImageSize) -> TilePlan {
+        let grid = self.best_grid(upright);
+        let canvas = ImageSize {
+            width_px: grid.columns * self.tile_px,
+            height_px: grid.rows * self.tile_px,
+        };
+        let bound = if self.resize_to_max_canvas {
+            canvas
+        } else {
+            // A picture is enlarged to one tile's side at most.
+            ImageSize {
+                width_px: upright.width_px.max(self.tile_px).min(canvas.width_px),
+                height_px: upright.height_px.max(self.tile_px).min(canvas.height_px),
+            }
+        };
+        let tiles = grid.rows * grid.columns;
+        let global_tile = tiles > 1;
+        let tokens = (tiles + u32::from(global_tile)) * self.tokens_per_tile;
+        // start, image, end; and one mark after each tile of the grid
+        let marks = 3 + if global_tile { tiles } else { 0 };
+        TilePlan {
+            grid,
+            global_tile,
+            seen: fit(upright, bound),
+            canvas,
+            tokens,
+            prompt_tokens: tokens + marks,
+            exact: true,
+            via: Vec::new(),
+            global: global_tile.then_some(ImageSize {
+                width_px: self.tile_px,
+                height_px: self.tile_px,
+            }),
+            resampling: Resampling::Bilinear,
+        }
+    }
+
+    /// `get_best_fit`: the smallest enlargement that is possible, else the mildest reduction; among equals the smallest
+    /// canvas. The scales are 32-bit floats as torch's are, because rounding decides between near-equals.
+    fn best_grid(&self, upright: ImageSize) -> Grid {
+        let scale = |grid: &Grid| {
+            let across = (grid.columns * self.tile_px) as f32 / upright.width_px as f32;
+            let down = (grid.rows * self.tile_px) as f32 / upright.height_px as f32;
+            across.min(down)
+        };
+        let grids = (1..=self.max_tiles).rev().flat_map(|tiles| {
+            (1..=tiles)
+                .filter(move |rows| tiles % rows == 0)
+                .map(move |rows| Grid {
+                    rows,
+                    columns: tiles / rows,
+                })
+        });
+        let mut best: Option<(f32, Grid)> = None;
+        for grid in grids {
+            let scale = scale(&grid);
+            let better = best.is_none_or(|(best_scale, best_grid)| {
+                if scale == best_scale {
+                    return grid.rows * grid.columns < best_grid.rows * best_grid.columns;
+                }
+                match (scale >= 1.0, best_scale >= 1.0) {
+                    (true, true) => (scale > best_scale) == self.resize_to_max_canvas,
+                    (true, false) => true,
+                    (false, true) => false,
+                    (false, false) => scale > best_scale,
+                }
+            });
+            if better {
+                best = Some((scale, grid));
+            }
+        }
+        best.map_or(
+            Grid {
+                rows: 1,
+                columns: 1,
+            },
+            |(_, grid)| grid,
+        )
+    }
+}
+
+/// `get_max_res_without_distortion`: the largest size within `bound` of the same shape, rounded down, at least 1 x 1.
+fn fit(size: ImageSize, bound: ImageSize) -> ImageSize {
+    let across = f64::from(bound.width_px) / f64::from(size.width_px);
+    let down = f64::from(bound.height_px) / f64::from(size.height_px);
+    if across < down {
+        let height_px = (f64::from(size.height_px) * across).floor() as u32;
+        ImageSize {
+            width_px: bound.width_px.max(1),
+            height_px: height_px.min(bound.height_px).max(1),
+        }
+    } else {
+        let width_px = (f64::from(size.width_px) * down).floor() as u32;
+        ImageSize {
+            width_px: width_px.min(bound.width_px).max(1),
+            height_px: bound.height_px.max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOUT: Llama4 = Llama4 {
+        tile_px: 336,
+        max_tiles: 16,
+        resize_to_max_canvas: false,
+        tokens_per_tile: 144,
+    };
+
+    #[test]
+    fn counts_the_tokens_metas_model_card_gives() {
+        for ((width_px, height_px), tokens, rows) in [
+            ((336, 336), 144, 1),
+            ((672, 672), 720, 2),
+            ((1344, 1344), 2448, 4),
+            ((8000, 8000), 2448, 4),
+        ] {
+            let plan = SCOUT.plan(ImageSize {
+                width_px,
+                height_px,
+            });
+            assert_eq!(
+                (plan.tokens, plan.grid.rows),
+                (tokens, rows),
+                "{width_px} x {height_px}"
+            );
+        }
+    }
+}
