@@ -1,1 +1,3 @@
 //! Support for the integration tests (to be written).
+
+pub mod webdriver;
