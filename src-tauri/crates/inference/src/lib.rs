@@ -1,1 +1,24 @@
-//! (to be written)
+//! Asking a model: the engine trait, the OpenAI-protocol client, and the life of Paddock's own engine process.
+//!
+//! Outside: what is asked (the chat crate assembles prompts), and where answers are kept.
+
+mod client;
+mod engine;
+mod environment;
+mod error;
+mod local;
+mod process;
+mod snapshot;
+mod sse;
+mod supervisor;
+mod wire;
+
+pub use client::{Endpoint, OpenAiClient};
+pub use engine::{
+    Engine, EngineEvent, EventStream, Finish, GenerateRequest, ImageData, ImageUse, Progress,
+    PromptMessage, PromptPart, PromptRole,
+};
+pub use error::EngineError;
+pub use local::LocalEngine;
+pub use snapshot::{EngineSnapshot, EngineState};
+pub use supervisor::{EngineHandle, LoadSpec, SupervisorConfig, start_supervisor};
