@@ -1,45 +1,11 @@
-//! probe
-use paddock_tests::webdriver::{
-    app::{App, Home, SOON},
-    desktop::Display,
-};
-use serde_json::json;
+//! The real window: what a user does with Paddock, done with real mouse, keyboard, clipboard and drag and drop, with the
+//! real engine and the demo model. Logic that needs no window is tested in the crates and in `ui/`.
+//!
+//! `PADDOCK_APP` names the program and `PADDOCK_ENGINE` the engine; `./test` builds and sets both. Screenshots and the
+//! app's own output land in `tests/output`.
 
-#[test]
-fn probe() {
-    let display = Display::start();
-    let home = Home::new();
-    std::fs::copy(
-        "/work/main/src-tauri/resources/samples/shapes.png",
-        home.files().join("shäpes #1.png"),
-    )
-    .unwrap();
-    let png = std::fs::read("/work/main/src-tauri/resources/samples/shapes.png").unwrap();
-    display.copy("image/png", &png);
-    let app = App::start(&display, &home);
-    println!("usable {:?} app {} ", app.usable_after, app.process());
-    let log = || {
-        app.script(
-            "return document.getElementById('log').textContent",
-            json!([]),
-        )
-    };
-    println!("{}", app.script("return [document.getElementById('pic').naturalWidth, document.getElementById('remote').naturalWidth]", json!([])));
-    app.type_into("composer-input", "hello");
-    app.click("send");
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    println!("middle {:?}", app.middle());
-    let drag = display.drag(&[home.files().join("shäpes #1.png")], app.middle());
-    app.see("drop-overlay", SOON);
-    app.screenshot("probe-overlay");
-    println!("accepted {}", drag.release());
-    app.focus();
-    app.click("composer-input");
-    display.press("ctrl+v");
-    std::thread::sleep(std::time::Duration::from_secs(1));
-    app.click("attach");
-    display.choose("Add pictures", &home.files().join("shäpes #1.png"));
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    println!("{}", log().as_str().unwrap());
-    app.screenshot("probe");
-}
+mod breakage;
+mod pictures;
+mod scene;
+mod settings;
+mod words;

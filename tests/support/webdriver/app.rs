@@ -362,16 +362,6 @@ impl Drop for App<'_> {
     }
 }
 
-/// Ends a process at once, as the kernel's out-of-memory killer would.
-///
-/// # Panics
-/// If there is no such process.
-pub fn kill_9(process: i32) {
-    let process = rustix::process::Pid::from_raw(process).expect("a process id");
-    rustix::process::kill_process(process, rustix::process::Signal::KILL)
-        .expect("the process is there");
-}
-
 /// A file in `tests/output`, which is made if needed.
 ///
 /// # Panics

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod client;
 pub mod desktop;
+pub mod process;
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,0 +1,1 @@
+//! The settings: appearance, temperature, and which model answers.
