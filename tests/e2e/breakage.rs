@@ -6,7 +6,8 @@ use crate::scene::{
     partial, sample_path, send,
 };
 use paddock_tests::webdriver::app::SOON;
-use paddock_tests::webdriver::process::{Slowed, kill_9};
+use paddock_tests::webdriver::process::{Slowed, kill_9, running};
+use paddock_tests::webdriver::wait_until;
 use std::time::Duration;
 
 #[test]
@@ -90,9 +91,8 @@ fn no_engine_outlives_its_app() {
     let app = scene.open();
     let engine = engine(&app);
     kill_9(app.process());
-    app.wait(Duration::from_secs(5), "the engine to end", || {
-        (!std::fs::exists(format!("/proc/{engine}/stat")).unwrap()).then_some(())
-    });
+    let ended = wait_until(Duration::from_secs(5), || (!running(engine)).then_some(()));
+    assert!(ended.is_some(), "the engine goes on without its app");
 }
 
 #[test]

@@ -329,7 +329,10 @@ impl<'display> App<'display> {
                     .lines()
                     .find_map(|line| line.strip_prefix(name).map(str::trim))
             };
-            if value("PPid:") == Some(&parent.to_string())
+            // Ended, but not yet collected by its parent: not running.
+            let ended = value("State:").is_some_and(|state| state.starts_with('Z'));
+            if !ended
+                && value("PPid:") == Some(&parent.to_string())
                 && value("Name:").is_some_and(|name| name.starts_with("paddock-engine"))
             {
                 found.1 = value("Pid:").and_then(|pid| pid.parse().ok());

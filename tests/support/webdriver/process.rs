@@ -14,6 +14,16 @@ pub fn kill_9(process: i32) {
     rustix::process::kill_process(pid(process), Signal::KILL).expect("the process is there");
 }
 
+/// Whether the process runs (or is stopped): one that has ended and merely waits to be collected does not.
+#[must_use]
+pub fn running(process: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/status")).is_ok_and(|status| {
+        !status
+            .lines()
+            .any(|line| line.starts_with("State:") && line.contains('Z'))
+    })
+}
+
 /// A process that gets to run a fifth of the time, as on a slow computer: short answers become long enough to be
 /// watched and interrupted. Back to full speed with the end of this value.
 #[derive(Debug)]
