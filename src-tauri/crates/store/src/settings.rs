@@ -1,0 +1,77 @@
+//! Settings as versioned JSON documents, and the list of models that the user chose from disk.
+//!
+//! Outside: what the settings mean and their defaults.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::{Store, StoreError, rows};
+
+impl Store {
+    /// A document and the version it was written with.
+    ///
+    /// # Errors
+    /// The database fails, or the document is not JSON.
+    pub fn document(&self, name: &str) -> Result<Option<(u32, serde_json::Value)>, StoreError> {
+        let found: Option<(u32, String)> = self
+            .connection()
+            .query_row(
+                "SELECT version, json FROM document WHERE name = ?1",
+                [name],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        found
+            .map(|(version, json)| Ok((version, rows::from_json("a document", &json)?)))
+            .transpose()
+    }
+
+    /// # Errors
+    /// The database fails.
+    pub fn put_document(
+        &self,
+        name: &str,
+        version: u32,
+        json: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        self.connection().execute(
+            "INSERT INTO document (name, version, json) VALUES (?1, ?2, ?3)
+             ON CONFLICT (name) DO UPDATE SET version = excluded.version, json = excluded.json",
+            params![name, version, json.to_string()],
+        )?;
+        Ok(())
+    }
+
+    /// Absolute paths, oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn local_models(&self) -> Result<Vec<String>, StoreError> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT path FROM local_model ORDER BY added_ms, path")?;
+        let paths = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok(paths)
+    }
+
+    /// # Errors
+    /// The database fails.
+    pub fn add_local_model(&self, path: &str, now_ms: u64) -> Result<(), StoreError> {
+        self.connection().execute(
+            "INSERT INTO local_model (path, added_ms) VALUES (?1, ?2) ON CONFLICT (path) DO NOTHING",
+            params![path, now_ms as i64],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a model; its files stay.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn forget_local_model(&self, path: &str) -> Result<(), StoreError> {
+        self.connection()
+            .execute("DELETE FROM local_model WHERE path = ?1", [path])?;
+        Ok(())
+    }
+}
