@@ -1,1 +1,12 @@
-//! (to be written)
+//! What this computer has to run a model on, and which of it to use.
+//!
+//! Outside: whether a model fits (`models`), starting an engine (`inference`). Nothing here links a GPU library: NVIDIA's
+//! management library is opened at run time if it is there.
+
+mod cpu;
+mod gpu;
+mod report;
+mod select;
+
+pub use report::{Cpu, Device, DeviceKind, DevicePreference, DeviceReport, report, watch_memory};
+pub use select::{DeviceError, SHIPPED_ENGINES, Selection, select, select_among};
