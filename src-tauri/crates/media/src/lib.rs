@@ -2,18 +2,20 @@
 //!
 //! Outside: where pictures are kept (`store`), what is asked about them (`chat`), and running a model.
 
+mod colour;
 mod decode;
 mod error;
 mod format;
+mod frames;
+mod jpeg;
 mod limits;
 mod note;
 mod orientation;
 mod output;
 mod probe;
-mod size;
 pub mod tiling;
 
-pub use decode::{Upright, decode_upright};
+pub use decode::{Upright, decode_frame, decode_preview, decode_upright};
 pub use error::MediaError;
 pub use format::Format;
 pub use image::RgbImage;
@@ -21,6 +23,6 @@ pub use limits::Limits;
 pub use note::Note;
 pub use orientation::Orientation;
 pub use output::{encode_jpeg, encode_png, thumbnail};
+pub use paddock_conversation::ImageSize;
 pub use probe::{Probe, probe};
-pub use size::ImageSize;
 pub use tiling::{Grid, TilePlan, Tiling};

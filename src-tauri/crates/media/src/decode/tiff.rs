@@ -1,0 +1,203 @@
+//! TIFF pages: gray, palette, RGB and CMYK, whole numbers or floats, samples together or in planes.
+//!
+//! Outside: Lab, and the many private uses of the format by science and maps.
+
+use std::io::{Cursor, ErrorKind};
+
+use ::tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
+use ::tiff::tags::Tag;
+use ::tiff::{ColorType, TiffError};
+
+use super::Stored;
+use crate::colour::{Canvas, Channels, Colour};
+use crate::{Format, ImageSize, Limits, MediaError};
+
+pub(crate) type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
+
+/// Opens `bytes` at page `number`, counted from 1.
+pub(crate) fn open<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    number: u32,
+) -> Result<Reader<'a>, MediaError> {
+    let mut bounds = TiffLimits::default();
+    let most = usize::try_from(limits.max_decode_bytes).unwrap_or(usize::MAX);
+    bounds.decoding_buffer_size = most;
+    bounds.intermediate_buffer_size = most;
+    bounds.ifd_value_size = 16 << 20;
+    let mut reader = Decoder::new(Cursor::new(bytes))
+        .map_err(damaged)?
+        .with_limits(bounds);
+    reader
+        .seek_to_image(number.saturating_sub(1) as usize)
+        .map_err(damaged)?;
+    Ok(reader)
+}
+
+/// The page's channels and bits, if it is of a supported kind.
+pub(crate) fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
+    match color {
+        ColorType::Gray(bits) => Ok((Channels::Gray, bits)),
+        ColorType::Palette(bits) if bits <= 8 => Ok((Channels::Rgb, bits)),
+        ColorType::GrayA(bits) => Ok((Channels::GrayAlpha, bits)),
+        ColorType::RGB(bits) | ColorType::YCbCr(bits) => Ok((Channels::Rgb, bits)),
+        ColorType::RGBA(bits) => Ok((Channels::Rgba, bits)),
+        ColorType::CMYK(bits) => Ok((Channels::Cmyk, bits)),
+        other => Err(MediaError::Unsupported {
+            format: Format::Tiff,
+            detail: format!("its colours are {other:?}"),
+        }),
+    }
+}
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits, number: u32) -> Result<Stored, MediaError> {
+    let mut reader = open(bytes, limits, number)?;
+    let (width_px, height_px) = reader.dimensions().map_err(damaged)?;
+    let size = ImageSize {
+        width_px,
+        height_px,
+    };
+    let color = reader.colortype().map_err(damaged)?;
+    let (channels, bits) = kind(color)?;
+    let colour = reader
+        .get_tag_u8_vec(Tag::IccProfile)
+        .map_or(Colour::Srgb, Colour::Icc);
+    let palette = match color {
+        ColorType::Palette(_) => Some(reader.get_tag_u16_vec(Tag::ColorMap).map_err(damaged)?),
+        _ => None,
+    };
+    let layout = reader.image_buffer_layout().map_err(damaged)?;
+    let planes = if layout.planes > 1 {
+        channels.count()
+    } else {
+        1
+    };
+    if layout.planes > 1 && layout.planes < channels.count() {
+        return Err(broken("it lacks a colour plane"));
+    }
+    // `read_image` gives the first plane only, so planes are read into a buffer for all of them.
+    let mut samples = DecodingResult::U8(Vec::new());
+    reader.read_image_to_buffer(&mut samples).map_err(damaged)?;
+    let mut canvas = Canvas::new(Format::Tiff, size, channels, &colour)?;
+    let width = width_px as usize;
+    let length = width * channels.count();
+    match &samples {
+        DecodingResult::U8(all) if bits < 8 => {
+            let per_row = (width * usize::from(bits)).div_ceil(8);
+            for row in all.chunks_exact(per_row).take(height_px as usize) {
+                let values = (0..width).map(|x| unpack(row, x, bits));
+                match &palette {
+                    Some(map) => canvas.row8(&look_up(map, bits, values)),
+                    None => {
+                        let most = u16::from((1u8 << bits) - 1);
+                        canvas.row8(
+                            &values
+                                .map(|v| (u16::from(v) * 255 / most) as u8)
+                                .collect::<Vec<_>>(),
+                        );
+                    }
+                }
+            }
+        }
+        DecodingResult::U8(all) => match &palette {
+            Some(map) => all
+                .chunks_exact(width)
+                .for_each(|row| canvas.row8(&look_up(map, 8, row.iter().copied()))),
+            None => rows(all, length, planes, |row| canvas.row8(row)),
+        },
+        DecodingResult::U16(all) => rows(all, length, planes, |row| {
+            if bits == 16 {
+                canvas.row16(row);
+            } else {
+                let most = (1u32 << bits) - 1;
+                canvas.row16(
+                    &row.iter()
+                        .map(|&v| (u32::from(v).min(most) * 65_535 / most) as u16)
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }),
+        DecodingResult::U32(all) => rows(all, length, planes, |row| {
+            canvas.row16(&row.iter().map(|&v| (v >> 16) as u16).collect::<Vec<_>>());
+        }),
+        DecodingResult::F32(all) => rows(all, length, planes, |row| {
+            // Floats are taken as 0 to 1, as image editors write them; NaN becomes 0 in the cast.
+            canvas.row16(
+                &row.iter()
+                    .map(|&v| (v.clamp(0.0, 1.0) * 65_535.0).round() as u16)
+                    .collect::<Vec<_>>(),
+            );
+        }),
+        _ => {
+            let detail = "its samples are signed, or of 64 bits".into();
+            return Err(MediaError::Unsupported {
+                format: Format::Tiff,
+                detail,
+            });
+        }
+    }
+    let mut notes = Vec::new();
+    let image = canvas.finish(&mut notes)?;
+    Ok(Stored { image, notes })
+}
+
+/// Hands on `samples` row by row; those in planes are put together first.
+fn rows<T: Copy>(samples: &[T], length: usize, planes: usize, mut take: impl FnMut(&[T])) {
+    if planes <= 1 {
+        return samples.chunks_exact(length).for_each(take);
+    }
+    let width = length / planes;
+    let plane = samples.len() / planes;
+    let mut row = Vec::with_capacity(length);
+    for start in (0..plane.saturating_sub(width - 1)).step_by(width) {
+        row.clear();
+        for x in start..start + width {
+            row.extend(
+                (0..planes)
+                    .filter_map(|p| samples.get(p * plane + x))
+                    .copied(),
+            );
+        }
+        take(&row);
+    }
+}
+
+/// Sample `x` of a row packed with `bits` (1 to 7) a sample, first one in the high bits.
+fn unpack(row: &[u8], x: usize, bits: u8) -> u8 {
+    let mut value = 0;
+    for bit in x * usize::from(bits)..(x + 1) * usize::from(bits) {
+        value = (value << 1) | ((row[bit / 8] >> (7 - bit % 8)) & 1);
+    }
+    value
+}
+
+/// TIFF's colour map: all reds, then all greens, then all blues, 16 bits each.
+fn look_up(map: &[u16], bits: u8, values: impl Iterator<Item = u8>) -> Vec<u8> {
+    let colours = 1usize << bits;
+    let channel = |index: usize| map.get(index).map_or(0, |v| (v >> 8) as u8);
+    values
+        .flat_map(|v| (0..3).map(move |c| channel(c * colours + usize::from(v))))
+        .collect()
+}
+
+fn broken(detail: &str) -> MediaError {
+    MediaError::Damaged {
+        format: Format::Tiff,
+        detail: detail.into(),
+    }
+}
+
+pub(crate) fn damaged(problem: TiffError) -> MediaError {
+    let format = Format::Tiff;
+    match problem {
+        TiffError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            MediaError::Truncated { format }
+        }
+        TiffError::UnsupportedError(e) => MediaError::Unsupported {
+            format,
+            detail: e.to_string(),
+        },
+        TiffError::LimitsExceeded => broken("it needs more memory than its size explains"),
+        other => broken(other.to_string().trim_end_matches('.')),
+    }
+}

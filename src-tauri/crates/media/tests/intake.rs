@@ -1,0 +1,115 @@
+//! Every fixture ends in the right upright pixels or in a one-line reason.
+//!
+//! Outside: what `tests/fixtures/images/make.py` does to make them.
+
+use std::path::PathBuf;
+
+use paddock_media::{Limits, MediaError, RgbImage, decode_preview, decode_upright, probe};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/images/intake")
+}
+
+fn cases() -> Vec<Value> {
+    serde_json::from_slice(&std::fs::read(folder().join("expected.json")).unwrap()).unwrap()
+}
+
+fn text<'a>(case: &'a Value, key: &str) -> &'a str {
+    case[key].as_str().unwrap()
+}
+
+fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
+}
+
+/// What is wrong with the outcome of a case, if anything.
+fn check(case: &Value) -> Result<(), String> {
+    let bytes = std::fs::read(folder().join(text(case, "file"))).unwrap();
+    let outcome = decode_upright(&bytes, &Limits::DEFAULT);
+    if let Some(code) = case["refused"].as_str() {
+        return match outcome {
+            Ok(upright) => Err(format!("was taken: {:?}", upright.probe)),
+            Err(error) => refusal(&error, code),
+        };
+    }
+    let upright = match outcome {
+        Ok(upright) => upright,
+        Err(error) => return Err(format!("was refused: {error}")),
+    };
+    let want = &case["taken"];
+    let probe = &upright.probe;
+    let stored = serde_json::json!([probe.stored.width_px, probe.stored.height_px]);
+    if stored != want["stored"] || want["frames"] != probe.frames {
+        return Err(format!("was probed as {probe:?}"));
+    }
+    if serde_json::to_value(probe.orientation).unwrap() != want["orientation"] {
+        return Err(format!("has orientation {:?}", probe.orientation));
+    }
+    let size = (probe.upright.width_px, probe.upright.height_px);
+    if upright.image.dimensions() != size {
+        return Err(format!("is {:?} but was probed as {size:?}", upright.image.dimensions()));
+    }
+    let notes: Vec<Value> = upright.notes.iter().map(|n| serde_json::to_value(n).unwrap()["kind"].clone()).collect();
+    let mut wanted: Vec<Value> = want["notes"].as_array().unwrap().clone();
+    wanted.sort_by_key(Value::to_string);
+    let mut found = notes.clone();
+    found.sort_by_key(Value::to_string);
+    if found != wanted {
+        return Err(format!("has notes {notes:?}"));
+    }
+    let reference = image::open(folder().join(text(want, "like"))).unwrap().to_rgb8();
+    let shown = if upright.image.dimensions() == reference.dimensions() {
+        upright.image.clone()
+    } else {
+        paddock_media::thumbnail(&upright.image, reference.width())
+    };
+    if shown.dimensions() != reference.dimensions() {
+        return Err(format!("has the shape of {:?}", shown.dimensions()));
+    }
+    let difference = mean_difference(&shown, &reference);
+    if difference > want["tolerance"].as_f64().unwrap() {
+        return Err(format!("differs by {difference:.2} on average"));
+    }
+    let preview = decode_preview(&bytes, &Limits::DEFAULT, 24).map_err(|e| format!("has no preview: {e}"))?;
+    let small = paddock_media::thumbnail(&reference, 24);
+    if preview.dimensions() != (24, 16) || mean_difference(&preview, &small) > 6.0 {
+        let difference = mean_difference(&preview, &small);
+        return Err(format!("has a wrong preview: {:?}, {difference:.2} off", preview.dimensions()));
+    }
+    Ok(())
+}
+
+fn refusal(error: &MediaError, code: &str) -> Result<(), String> {
+    let sentence = error.to_string();
+    if error.code() != code {
+        return Err(format!("was refused for {}: {sentence}", error.code()));
+    }
+    let whole = sentence.ends_with('.') && !sentence.contains('\n') && sentence.len() < 220;
+    if !whole || !error.next_step().ends_with('.') {
+        return Err(format!("gives no clear sentence: {sentence:?}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_file_is_shown_upright_or_refused_in_a_sentence() {
+    let cases = cases();
+    assert!(cases.len() > 130, "{}", cases.len());
+    let wrong: Vec<String> =
+        cases.iter().filter_map(|case| Some(format!("{} {}", text(case, "file"), check(case).err()?))).collect();
+    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn headers_alone_refuse_what_claims_too_much() {
+    for case in cases().iter().filter(|case| {
+        let name = text(case, "file");
+        name.contains("claims") || name.contains("bomb")
+    }) {
+        let bytes = std::fs::read(folder().join(text(case, "file"))).unwrap();
+        let error = probe(&bytes, &Limits::DEFAULT).unwrap_err();
+        assert_eq!(error.code(), text(case, "refused"), "{}: {error}", text(case, "file"));
+    }
+}
