@@ -46,7 +46,7 @@ need_packages() {
         || fail "These packages could not be installed:$missing"
 }
 
-build_packages="build-essential pkg-config patch libssl-dev libwebkit2gtk-4.1-dev"
+build_packages="build-essential cmake nasm pkg-config patch libssl-dev libwebkit2gtk-4.1-dev"
 test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0"
 
 # --- never stale ---------------------------------------------------------------------------------
@@ -105,8 +105,9 @@ build_app() {
     [ -x "$cache/target/app/release/paddock" ] || say "Building the app (the first time takes some minutes)"
     app_cargo build --release --locked --quiet -p paddock || fail "The app did not build."
     put "$cache/target/app/release/paddock"
-    mkdir -p "$bin/demo-model"
+    mkdir -p "$bin/demo-model" "$bin/samples"
     cp -u "$root"/src-tauri/resources/demo-model/* "$bin/demo-model/"
+    cp -u "$root"/src-tauri/resources/samples/* "$bin/samples/"
 }
 
 # The shared folder may be written by another checkout at any time: what is run is this checkout's copy.
