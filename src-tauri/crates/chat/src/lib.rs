@@ -1,1 +1,24 @@
-//! (to be written)
+//! What a user can do: attach pictures, ask, stop, ask again, find old conversations, choose models and settings.
+//!
+//! Outside: windows, file dialogs and the command line's arguments (the shell). Nothing here knows Tauri.
+
+mod active;
+mod ask;
+mod chat;
+mod error;
+mod model;
+mod pictures;
+mod prompt;
+mod settings;
+mod stream;
+mod turn;
+mod types;
+
+pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
+pub use chat::{Chat, ChatConfig};
+pub use error::ChatError;
+pub use settings::{Settings, Theme};
+pub use types::{
+    AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,
+    SendRequest, TurnOutcome,
+};

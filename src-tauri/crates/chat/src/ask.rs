@@ -1,0 +1,193 @@
+//! One question without a window, without a store: the command line's use case.
+//!
+//! Outside: arguments, printing, exit codes.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
+use paddock_inference::{
+    Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
+    PromptRole, SupervisorConfig, start_supervisor,
+};
+
+use crate::{ChatError, pictures};
+
+/// Which model answers, and how it is loaded.
+#[derive(Debug, Clone)]
+pub struct AskConfig {
+    pub engine_program: PathBuf,
+    /// Folder or GGUF file.
+    pub model: PathBuf,
+    pub label: ModelLabel,
+    /// `auto`, `cpu`, `cuda:N` or `metal`.
+    pub device: String,
+    pub quant: String,
+    pub context_tokens: Option<u32>,
+    pub threads: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+pub struct AskRequest {
+    pub question: String,
+    /// Names and contents of the picture files, in the order in which the model gets them.
+    pub images: Vec<(String, Vec<u8>)>,
+    pub system_prompt: String,
+    pub temperature: f32,
+    pub max_tokens: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskOutcome {
+    pub text: String,
+    pub finish_reason: FinishReason,
+    pub usage: Option<Usage>,
+    /// From starting the engine until it was ready.
+    pub load_ms: f64,
+    pub timings: Timings,
+    /// What the model saw of each picture.
+    pub images: Vec<AskImage>,
+    /// Set if the answer broke off; `text` is what came until then.
+    pub failure: Option<Failure>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskImage {
+    pub seen: ImageSize,
+    pub tokens: u32,
+}
+
+/// Loads the model, asks, hands every piece of text to `on_text`, and ends the engine.
+///
+/// # Errors
+/// A picture cannot be taken, the model cannot be loaded, or the engine refuses the question: no text came.
+pub async fn ask(
+    config: AskConfig,
+    request: AskRequest,
+    mut on_text: impl FnMut(&str) + Send,
+) -> Result<AskOutcome, ChatError> {
+    if request.question.trim().is_empty() && request.images.is_empty() {
+        return Err(ChatError::NothingToSend);
+    }
+    // Bad pictures are told before minutes are spent on loading a model.
+    let images = request.images;
+    let parts = tokio::task::spawn_blocking(move || {
+        images
+            .into_iter()
+            .map(|(name, bytes)| match pictures::for_one_question(&bytes) {
+                Ok((_, data)) => Ok(PromptPart::Image(data)),
+                Err(ChatError::Refused(failure)) => Err(ChatError::Refused(Failure {
+                    message: format!("{name}: {}", failure.message),
+                    ..failure
+                })),
+                Err(error) => Err(error),
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })
+    .await
+    .map_err(|e| ChatError::TaskEnded {
+        detail: e.to_string(),
+    })??;
+    let image_count = parts.len();
+
+    let mut messages = Vec::new();
+    if !request.system_prompt.trim().is_empty() {
+        let system = PromptPart::Text(request.system_prompt.trim().to_owned());
+        messages.push(PromptMessage {
+            role: PromptRole::System,
+            parts: vec![system],
+        });
+    }
+    let mut question = parts;
+    if !request.question.trim().is_empty() {
+        question.push(PromptPart::Text(request.question.trim().to_owned()));
+    }
+    messages.push(PromptMessage {
+        role: PromptRole::User,
+        parts: question,
+    });
+
+    let supervisor = start_supervisor(SupervisorConfig {
+        program: config.engine_program,
+    });
+    let began = Instant::now();
+    let engine = supervisor
+        .ready(LoadSpec {
+            model: config.label.clone(),
+            path: config.model,
+            device: config.device,
+            dtype: "auto".into(),
+            quant: config.quant,
+            context_tokens: config.context_tokens,
+            threads: config.threads,
+        })
+        .await?;
+    let load_ms = began.elapsed().as_secs_f64() * 1e3;
+    if image_count > 0 && !engine.vision() {
+        return Err(ChatError::ModelCannotSee {
+            model: config.label.name,
+        });
+    }
+
+    let asked = Instant::now();
+    let mut events = engine.generate(GenerateRequest {
+        messages,
+        temperature: request.temperature,
+        max_tokens: request.max_tokens,
+    });
+    let mut outcome = AskOutcome {
+        text: String::new(),
+        finish_reason: FinishReason::Failed,
+        usage: None,
+        load_ms,
+        timings: Timings::default(),
+        images: Vec::new(),
+        failure: None,
+    };
+    let error = loop {
+        match events.next().await {
+            Some(Ok(EngineEvent::TextDelta(text))) => {
+                on_text(&text);
+                outcome.text.push_str(&text);
+            }
+            Some(Ok(EngineEvent::ReasoningDelta(_) | EngineEvent::Progress(_))) => {}
+            Some(Ok(EngineEvent::Finished(finish))) => {
+                outcome.finish_reason = finish.reason;
+                outcome.usage = finish.usage;
+                outcome.timings = finish.timings;
+                let uses = finish.images.unwrap_or_default();
+                outcome.images = uses
+                    .iter()
+                    .map(|used| AskImage {
+                        seen: used.seen,
+                        tokens: used.tokens,
+                    })
+                    .collect();
+                break None;
+            }
+            Some(Err(error)) => break Some(error),
+            None => break Some(EngineError::Died { detail: None }),
+        }
+    };
+    drop(events);
+    supervisor.stop().await;
+    match error {
+        Some(error) if outcome.text.is_empty() => return Err(error.into()),
+        Some(error) => {
+            outcome.timings.total_ms = asked.elapsed().as_secs_f64() * 1e3;
+            outcome.failure = Some(error.failure());
+        }
+        None if outcome.images.len() != image_count => {
+            // Never a confident answer about a picture that the model did not get.
+            outcome.finish_reason = FinishReason::Failed;
+            outcome.failure = Some(Failure::new(
+                "imageNotUsed",
+                "The engine did not use every picture, so the answer cannot be trusted.",
+                "Ask again, or choose another model.",
+            ));
+        }
+        None => {}
+    }
+    Ok(outcome)
+}

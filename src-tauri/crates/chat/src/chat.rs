@@ -1,0 +1,524 @@
+//! The use cases of the window in one place: conversations, pictures, plans, models, settings.
+//!
+//! Outside: turns (see `turn.rs`), and everything that has a window or a path dialog.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use paddock_conversation::{
+    ConversationId, ConversationSummary, ConversationView, Draft, Failure, ImageId, MessageId,
+    MessageTree, ModelId,
+};
+use paddock_devices::DeviceReport;
+use paddock_inference::{
+    EngineHandle, EngineSnapshot, EngineState, LoadSpec, SupervisorConfig, start_supervisor,
+};
+use paddock_store::Store;
+use tokio::sync::{Semaphore, watch};
+
+use crate::active::ActiveAnswers;
+use crate::model::{self, ResolvedModel};
+use crate::{
+    AttachOutcome, ChatError, ImagePlan, Picture, PictureForm, PromptPlan, Settings, pictures,
+    prompt, settings,
+};
+
+/// Deleted conversations can be restored for so long; then they and their pictures are removed.
+const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Pictures decoded at the same time: each may take a gigabyte for a moment.
+const DECODERS: usize = 2;
+/// How long the end of the app waits for answers to be written down.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
+/// Longest title kept, in characters.
+const MAX_TITLE_CHARS: usize = 200;
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct ChatConfig {
+    /// Conversations, settings and pictures of this user.
+    pub data_folder: PathBuf,
+    /// The `paddock-engine` program.
+    pub engine_program: PathBuf,
+    /// The folder of the model that ships with Paddock.
+    pub demo_model: PathBuf,
+    /// The folder of the example pictures, `<name>.png`.
+    pub samples_folder: PathBuf,
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chat(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: ChatConfig,
+    store: Store,
+    engine: EngineHandle,
+    settings: RwLock<Settings>,
+    active: ActiveAnswers,
+    decoders: Semaphore,
+}
+
+impl Chat {
+    /// Opens the data folder. Must be called inside a tokio runtime; no engine is started yet.
+    ///
+    /// # Errors
+    /// The data folder cannot be used, or another window uses it.
+    pub async fn open(config: ChatConfig) -> Result<Self, ChatError> {
+        let folder = config.data_folder.clone();
+        let (store, settings) = run_blocking(move || {
+            let store = Store::open(&folder)?;
+            store.purge_deleted(now_ms().saturating_sub(KEEP_DELETED.as_millis() as u64))?;
+            let settings = match store.document(settings::DOCUMENT)? {
+                Some((_, document)) => Settings::from_document(&document),
+                None => Settings::default(),
+            };
+            Ok((store, settings))
+        })
+        .await?;
+        let engine = start_supervisor(SupervisorConfig {
+            program: config.engine_program.clone(),
+        });
+        Ok(Self(Arc::new(Inner {
+            config,
+            store,
+            engine,
+            settings: RwLock::new(settings),
+            active: ActiveAnswers::default(),
+            decoders: Semaphore::new(DECODERS),
+        })))
+    }
+
+    /// Ends running answers (they are kept as interrupted) and the engine.
+    pub async fn shutdown(&self) {
+        self.0.active.close();
+        let written = async {
+            while !self.0.active.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // What is not written by then is marked at the next start.
+        let _ = tokio::time::timeout(CLOSING_PATIENCE, written).await;
+        self.0.engine.stop().await;
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn engine(&self) -> &EngineHandle {
+        &self.0.engine
+    }
+
+    pub(crate) fn active(&self) -> &ActiveAnswers {
+        &self.0.active
+    }
+
+    pub(crate) fn config(&self) -> &ChatConfig {
+        &self.0.config
+    }
+
+    /// Runs what blocks where nobody waits for the thread.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, ChatError> + Send + 'static,
+    ) -> Result<T, ChatError> {
+        let chat = self.clone();
+        run_blocking(move || work(&chat)).await
+    }
+
+    // ---- conversations
+
+    /// Newest first; with a query, those whose title or text has every word of it.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list_conversations(
+        &self,
+        query: Option<String>,
+    ) -> Result<Vec<ConversationSummary>, ChatError> {
+        self.blocking(move |chat| Ok(chat.store().list_conversations(query.as_deref())?))
+            .await
+    }
+
+    /// # Errors
+    /// There is no such conversation, or the store fails.
+    pub async fn open_conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<ConversationView, ChatError> {
+        self.blocking(move |chat| chat.view(id)).await
+    }
+
+    fn view(&self, id: ConversationId) -> Result<ConversationView, ChatError> {
+        let store = self.store();
+        let (summary, active_leaf) = store.conversation(id)?;
+        Ok(ConversationView {
+            summary,
+            messages: store.messages(id)?,
+            active_leaf,
+            draft: store.load_draft(Some(id))?,
+        })
+    }
+
+    /// # Errors
+    /// There is no such conversation, or the store fails.
+    pub async fn rename_conversation(
+        &self,
+        id: ConversationId,
+        title: String,
+    ) -> Result<ConversationSummary, ChatError> {
+        let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        let title: String = title.chars().take(MAX_TITLE_CHARS).collect();
+        if title.is_empty() {
+            return Err(ChatError::Refused(Failure::new(
+                "emptyTitle",
+                "A conversation needs a title.",
+                "Write a word or two.",
+            )));
+        }
+        self.blocking(move |chat| Ok(chat.store().rename_conversation(id, &title)?))
+            .await
+    }
+
+    /// Hides a conversation; it can be restored for 30 days.
+    ///
+    /// # Errors
+    /// There is no such conversation, or the store fails.
+    pub async fn delete_conversation(&self, id: ConversationId) -> Result<(), ChatError> {
+        self.blocking(move |chat| Ok(chat.store().delete_conversation(id, now_ms())?))
+            .await
+    }
+
+    /// # Errors
+    /// There is no such conversation any more, or the store fails.
+    pub async fn restore_conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<ConversationSummary, ChatError> {
+        self.blocking(move |chat| Ok(chat.store().restore_conversation(id)?))
+            .await
+    }
+
+    /// Shows the branch of `leaf`, followed down to its newest end.
+    ///
+    /// # Errors
+    /// The message is not of this conversation, or the store fails.
+    pub async fn select_branch(
+        &self,
+        conversation: ConversationId,
+        leaf: MessageId,
+    ) -> Result<ConversationView, ChatError> {
+        self.blocking(move |chat| {
+            let messages = chat.store().messages(conversation)?;
+            let leaf = MessageTree::new(&messages).newest_leaf_below(leaf)?;
+            chat.store().select_leaf(conversation, leaf)?;
+            chat.view(conversation)
+        })
+        .await
+    }
+
+    /// # Errors
+    /// The store fails.
+    pub async fn save_draft(
+        &self,
+        conversation: Option<ConversationId>,
+        text: String,
+        images: Vec<ImageId>,
+    ) -> Result<(), ChatError> {
+        self.blocking(move |chat| Ok(chat.store().save_draft(conversation, &text, &images)?))
+            .await
+    }
+
+    /// # Errors
+    /// The store fails.
+    pub async fn load_draft(
+        &self,
+        conversation: Option<ConversationId>,
+    ) -> Result<Draft, ChatError> {
+        self.blocking(move |chat| Ok(chat.store().load_draft(conversation)?))
+            .await
+    }
+
+    // ---- pictures
+
+    /// Takes a picture in. A file that cannot be taken is an outcome, not an error.
+    pub async fn attach(&self, name: String, bytes: Vec<u8>) -> AttachOutcome {
+        let keep_original = self.settings().await.keep_originals;
+        let _turn = self.0.decoders.acquire().await;
+        let file = name.clone();
+        let attached = self
+            .blocking(move |chat| {
+                pictures::take_in(chat.store(), &file, &bytes, keep_original, now_ms())
+            })
+            .await;
+        match attached {
+            Ok(attachment) => AttachOutcome::Attached { attachment },
+            Err(error) => AttachOutcome::Refused {
+                name,
+                failure: error.failure(),
+            },
+        }
+    }
+
+    /// Takes in a file that the user chose or dropped.
+    pub async fn attach_file(&self, path: PathBuf) -> AttachOutcome {
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        let read = self
+            .blocking(move |_| pictures::read_file(&path).map_err(ChatError::Refused))
+            .await;
+        match read {
+            Ok(bytes) => self.attach(name, bytes).await,
+            Err(error) => AttachOutcome::Refused {
+                name,
+                failure: error.failure(),
+            },
+        }
+    }
+
+    /// Takes in one of the example pictures.
+    pub async fn attach_sample(&self, name: String) -> AttachOutcome {
+        let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let path = self.config().samples_folder.join(format!("{name}.png"));
+        if !valid || !path.is_file() {
+            let failure = ChatError::NoSample { name: name.clone() }.failure();
+            return AttachOutcome::Refused { name, failure };
+        }
+        self.attach_file(path).await
+    }
+
+    /// A kept picture as the page shows it.
+    ///
+    /// # Errors
+    /// It is gone, or the chosen model's way of seeing is not known ([`PictureForm::Seen`]).
+    pub async fn picture(&self, id: ImageId, form: PictureForm) -> Result<Picture, ChatError> {
+        let tiling = match form {
+            PictureForm::Seen => self.resolve(self.settings().await.model_id).await?.tiling,
+            PictureForm::Thumb | PictureForm::Full => None,
+        };
+        self.blocking(move |chat| pictures::show(chat.store(), &id, form, tiling.as_ref()))
+            .await
+    }
+
+    /// What sending this would cost, and why it could not be sent.
+    ///
+    /// # Errors
+    /// A picture or the parent is gone, or the model is.
+    pub async fn plan_prompt(
+        &self,
+        text: String,
+        images: Vec<ImageId>,
+        conversation: Option<ConversationId>,
+        parent: Option<MessageId>,
+    ) -> Result<PromptPlan, ChatError> {
+        let settings = self.settings().await;
+        let model = self.resolve(settings.model_id.clone()).await?;
+        self.blocking(move |chat| {
+            let parts = match chat.parts(&text, &images) {
+                Err(ChatError::NothingToSend) => Vec::new(),
+                parts => parts?,
+            };
+            let messages = match conversation {
+                Some(id) => chat.store().messages(id)?,
+                None => Vec::new(),
+            };
+            let tree = MessageTree::new(&messages);
+            let path = parent
+                .map(|leaf| tree.path(leaf))
+                .transpose()?
+                .unwrap_or_default();
+            let outline = prompt::outline(&settings.system_prompt, &path, Some(&parts));
+            let length = prompt::length(
+                &settings.system_prompt,
+                &path,
+                Some(&parts),
+                &model.id,
+                |image| model.prompt_tokens(image).unwrap_or(0),
+            );
+            let refusal = chat.refusal(&model, &settings, &path, Some(&parts), &outline);
+            let images = images
+                .iter()
+                .filter_map(|id| {
+                    let image = outline.images().find(|image| image.id == *id)?;
+                    let plan = model.tiling.as_ref()?.plan(image.size);
+                    Some(ImagePlan {
+                        id: id.clone(),
+                        grid: plan.grid,
+                        global_tile: plan.global_tile,
+                        seen: plan.seen,
+                        canvas: plan.canvas,
+                        tokens: plan.tokens,
+                        exact: plan.exact,
+                    })
+                })
+                .collect();
+            Ok(PromptPlan {
+                images,
+                prompt_tokens_estimate: length.estimate,
+                context_tokens: chat.context_tokens(&model, &settings),
+                refusal: refusal.map(|error| error.failure()),
+            })
+        })
+        .await
+    }
+
+    // ---- engine and models
+
+    #[must_use]
+    pub fn engine_snapshot(&self) -> EngineSnapshot {
+        self.0.engine.snapshot()
+    }
+
+    /// Every change of the engine's state.
+    #[must_use]
+    pub fn engine_changes(&self) -> watch::Receiver<EngineSnapshot> {
+        self.0.engine.subscribe()
+    }
+
+    /// Makes a model the chosen one and begins to load it; [`Self::engine_changes`] tells how that goes.
+    ///
+    /// # Errors
+    /// There is no such model, or the store fails.
+    pub async fn load_model(&self, id: ModelId) -> Result<EngineSnapshot, ChatError> {
+        let model = self.resolve(id.clone()).await?;
+        let settings = self
+            .update_settings(Settings {
+                model_id: id,
+                ..self.settings().await
+            })
+            .await?;
+        let (engine, spec) = (self.0.engine.clone(), self.load_spec(&model, &settings));
+        let mut changes = engine.subscribe();
+        let before = changes.borrow_and_update().revision;
+        let load = tokio::spawn(async move { engine.ready(spec).await });
+        wait_for_change(&mut changes, before, load).await;
+        Ok(self.engine_snapshot())
+    }
+
+    /// Ends the engine process and loads the chosen model anew, whatever happened before.
+    ///
+    /// # Errors
+    /// The chosen model is gone.
+    pub async fn restart_engine(&self) -> Result<EngineSnapshot, ChatError> {
+        let settings = self.settings().await;
+        let model = self.resolve(settings.model_id.clone()).await?;
+        let (engine, spec) = (self.0.engine.clone(), self.load_spec(&model, &settings));
+        let mut changes = engine.subscribe();
+        let before = changes.borrow_and_update().revision;
+        let load = tokio::spawn(async move { engine.restart(spec).await });
+        wait_for_change(&mut changes, before, load).await;
+        Ok(self.engine_snapshot())
+    }
+
+    pub(crate) async fn resolve(&self, id: ModelId) -> Result<ResolvedModel, ChatError> {
+        self.blocking(move |chat| model::resolve(&id, &chat.config().demo_model))
+            .await
+    }
+
+    pub(crate) fn load_spec(&self, model: &ResolvedModel, settings: &Settings) -> LoadSpec {
+        model.load_spec(settings)
+    }
+
+    /// Whether exactly this is loaded.
+    pub(crate) fn is_ready(&self, spec: &LoadSpec) -> bool {
+        let snapshot = self.engine_snapshot();
+        matches!(snapshot.state, EngineState::Ready { .. })
+            && snapshot.model.as_ref() == Some(&spec.model)
+    }
+
+    /// The context of the running engine if it has this model, else what it will be asked for.
+    pub(crate) fn context_tokens(&self, model: &ResolvedModel, settings: &Settings) -> u32 {
+        let snapshot = self.engine_snapshot();
+        match snapshot.state {
+            EngineState::Ready { context_tokens, .. }
+                if snapshot.model.is_some_and(|label| label.id == model.id)
+                    && settings
+                        .context_tokens
+                        .is_none_or(|wanted| wanted == context_tokens) =>
+            {
+                context_tokens
+            }
+            _ => settings
+                .context_tokens
+                .unwrap_or(u32::MAX)
+                .min(model.max_context_tokens),
+        }
+    }
+
+    /// What this computer has, and what the chosen device resolves to.
+    ///
+    /// # Errors
+    /// Never in practice: only if the app is ending.
+    pub async fn device_report(&self) -> Result<DeviceReport, ChatError> {
+        let preference = self.settings().await.device;
+        self.blocking(move |_| Ok(paddock_devices::report().with_preference(&preference)))
+            .await
+    }
+
+    // ---- settings
+
+    pub async fn settings(&self) -> Settings {
+        self.0
+            .settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps settings; those that concern the engine take effect with the next load.
+    ///
+    /// # Errors
+    /// A number is out of range (nothing is kept), or the store fails.
+    pub async fn update_settings(&self, settings: Settings) -> Result<Settings, ChatError> {
+        settings.check()?;
+        let document = serde_json::to_value(&settings).map_err(|e| ChatError::TaskEnded {
+            detail: e.to_string(),
+        })?;
+        self.blocking(move |chat| {
+            Ok(chat
+                .store()
+                .put_document(settings::DOCUMENT, settings::VERSION, &document)?)
+        })
+        .await?;
+        *self
+            .0
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        Ok(settings)
+    }
+}
+
+/// Waits until the supervisor has taken an order up: its state changed, or the order is already done.
+async fn wait_for_change<T>(
+    changes: &mut watch::Receiver<EngineSnapshot>,
+    before: u32,
+    load: tokio::task::JoinHandle<T>,
+) {
+    tokio::select! {
+        _ = changes.wait_for(|snapshot| snapshot.revision != before) => {}
+        _ = load => {}
+    }
+}
+
+async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ChatError> + Send + 'static,
+) -> Result<T, ChatError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| ChatError::TaskEnded {
+            detail: e.to_string(),
+        })?
+}
+
+/// Milliseconds since 1970, UTC.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,85 @@
+//! Why a use case could not be done, and how the user reads it.
+//!
+//! Outside: failures of an answer that had begun; they are kept with the answer.
+
+use paddock_conversation::{Failure, ImageSize, TreeError};
+use paddock_inference::EngineError;
+use paddock_store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("The conversation is damaged: {0}.")]
+    Tree(#[from] TreeError),
+    /// A reason that comes with its words: a picture or a model that cannot be used.
+    #[error("{}", .0.message)]
+    Refused(Failure),
+    #[error("There is nothing to send.")]
+    NothingToSend,
+    #[error("An answer is still being written in this conversation.")]
+    Busy,
+    #[error("{model} cannot see pictures.")]
+    ModelCannotSee { model: String },
+    #[error(
+        "The pictures and text take about {needed} tokens, but the model's context holds {context}."
+    )]
+    ContextTooSmall { needed: u32, context: u32 },
+    #[error("There is no model {id}.")]
+    NoModel { id: String },
+    #[error("Only a {expected} message can be used for this.")]
+    WrongRole { expected: &'static str },
+    #[error("There is no sample picture {name:?}.")]
+    NoSample { name: String },
+    #[error("The setting {name} must be {range}.")]
+    SettingOutOfRange {
+        name: &'static str,
+        range: &'static str,
+    },
+    #[error(
+        "The picture of {size} pixels cannot be shown as the model sees it: its way of seeing is not known."
+    )]
+    NoPlan { size: ImageSize },
+    #[error("An inner task was ended ({detail}).")]
+    TaskEnded { detail: String },
+}
+
+impl ChatError {
+    /// As the page shows it.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let (code, next_step) = match self {
+            Self::Store(error) => return error.failure(),
+            Self::Engine(error) => return error.failure(),
+            Self::Refused(failure) => return failure.clone(),
+            Self::Tree(_) => (
+                "database",
+                "Open the conversation again, or start a new one.",
+            ),
+            Self::NothingToSend => ("nothingToSend", "Write a question or attach a picture."),
+            Self::Busy => ("busy", "Wait for the answer or stop it, then send."),
+            Self::ModelCannotSee { .. } => (
+                "modelCannotSee",
+                "Choose a model that can see, or remove the pictures.",
+            ),
+            Self::ContextTooSmall { .. } => (
+                "contextTooSmall",
+                "Start a new chat, remove a picture, or raise the context length in the settings.",
+            ),
+            Self::NoModel { .. } => ("noModel", "Choose a model in the settings."),
+            Self::WrongRole { .. } => ("wrongRole", "Open the conversation again."),
+            Self::NoSample { .. } => ("noSample", "Attach a picture of your own."),
+            Self::SettingOutOfRange { .. } => {
+                ("settingOutOfRange", "Enter a number within the range.")
+            }
+            Self::NoPlan { .. } => (
+                "noPlan",
+                "Choose a model whose way of seeing is known, such as the demo model.",
+            ),
+            Self::TaskEnded { .. } => ("internal", "Try again."),
+        };
+        Failure::new(code, self.to_string(), next_step)
+    }
+}

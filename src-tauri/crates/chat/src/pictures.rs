@@ -1,0 +1,200 @@
+//! Pictures on their way in and out: attach, show, hand to a model.
+//!
+//! Outside: decoding itself (the media crate) and where files lie (the store).
+
+use std::io::Read as _;
+use std::path::Path;
+
+use paddock_conversation::{Attachment, Failure, ImageId, ImageSize};
+use paddock_inference::ImageData;
+use paddock_media::{
+    Limits, MediaError, RgbImage, Tiling, decode_upright, encode_jpeg, encode_png, thumbnail,
+};
+use paddock_store::{Blobs, Rendition, Store};
+
+use crate::{ChatError, Picture, PictureForm};
+
+/// Longest side of a thumbnail: twice what the page shows, for dense screens.
+const THUMB_EDGE_PX: u32 = 512;
+const THUMB_QUALITY: u8 = 85;
+/// Most pixels of the copy that is shown and sent. No model's tiling looks at more; a larger one only costs time.
+const MAX_KEPT_PIXELS: u64 = 16 << 20;
+
+/// Decodes a file and keeps it: the original (if wanted), an upright copy, a thumbnail. Blocks.
+pub fn take_in(
+    store: &Store,
+    name: &str,
+    bytes: &[u8],
+    keep_original: bool,
+    now_ms: u64,
+) -> Result<Attachment, ChatError> {
+    let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
+    let mut notes: Vec<String> = upright
+        .notes
+        .iter()
+        .map(paddock_media::Note::sentence)
+        .collect();
+    let (image, note) = within_kept_size(upright.image);
+    notes.extend(note);
+    let id = Blobs::id_of(bytes);
+    let thumb =
+        encode_jpeg(&thumbnail(&image, THUMB_EDGE_PX), THUMB_QUALITY).map_err(|e| refusal(&e))?;
+    let png = encode_png(&image).map_err(|e| refusal(&e))?;
+    let blobs = store.blobs();
+    if keep_original {
+        blobs.put(&id, Rendition::Original, bytes)?;
+    }
+    blobs.put(&id, Rendition::Upright, &png)?;
+    blobs.put(&id, Rendition::Thumb, &thumb)?;
+    let attachment = Attachment {
+        id,
+        name: name.to_owned(),
+        format: upright.probe.format.name().to_owned(),
+        stored: upright.probe.stored,
+        upright: ImageSize::new(image.width(), image.height()),
+        bytes: bytes.len() as u64,
+        notes,
+    };
+    store.put_attachment(&attachment, now_ms)?;
+    Ok(attachment)
+}
+
+/// Decodes a picture for a question that is not kept. Blocks.
+pub fn for_one_question(bytes: &[u8]) -> Result<(ImageSize, ImageData), ChatError> {
+    let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
+    let (image, _) = within_kept_size(upright.image);
+    let png = encode_png(&image).map_err(|e| refusal(&e))?;
+    Ok((
+        ImageSize::new(image.width(), image.height()),
+        ImageData {
+            mime: "image/png",
+            bytes: png.into(),
+        },
+    ))
+}
+
+fn within_kept_size(image: RgbImage) -> (RgbImage, Option<String>) {
+    let size = ImageSize::new(image.width(), image.height());
+    if size.pixels() <= MAX_KEPT_PIXELS {
+        return (image, None);
+    }
+    let scale = (MAX_KEPT_PIXELS as f64 / size.pixels() as f64).sqrt();
+    let edge = (f64::from(size.width_px.max(size.height_px)) * scale).floor() as u32;
+    let image = thumbnail(&image, edge.max(1));
+    let note = format!(
+        "Scaled from {size} to {} × {} pixels to be shown and sent.",
+        image.width(),
+        image.height()
+    );
+    (image, Some(note))
+}
+
+/// Reads a file that the user chose, never more than the limit. Blocks.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = Limits::DEFAULT.max_file_bytes;
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::new(
+            "fileNotFound",
+            format!("{name} does not exist any more."),
+            "Check where the file is, then attach it again.",
+        ),
+        std::io::ErrorKind::PermissionDenied => Failure::new(
+            "fileNotAllowed",
+            format!("{name} may not be read."),
+            "Allow yourself to read the file, or attach a copy of it.",
+        ),
+        _ => Failure::new(
+            "fileUnreadable",
+            format!("{name} cannot be read ({error})."),
+            "Attach a copy of the file.",
+        ),
+    };
+    if path.is_dir() {
+        return Err(Failure::new(
+            "folder",
+            format!("{name} is a folder."),
+            "Attach the pictures in it.",
+        ));
+    }
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // What the system says of the length is not trusted: a pipe has none.
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > limit {
+        let error = MediaError::FileTooLong {
+            bytes: bytes.len() as u64,
+            max_bytes: limit,
+        };
+        return Err(failure(&error));
+    }
+    Ok(bytes)
+}
+
+/// A kept picture as a page shows it. `tiling` is needed for [`PictureForm::Seen`]. Blocks.
+pub fn show(
+    store: &Store,
+    id: &ImageId,
+    form: PictureForm,
+    tiling: Option<&Tiling>,
+) -> Result<Picture, ChatError> {
+    match form {
+        PictureForm::Thumb => Ok(Picture {
+            mime: "image/jpeg",
+            bytes: store.blobs().read(id, Rendition::Thumb)?,
+        }),
+        PictureForm::Full => Ok(Picture {
+            mime: "image/png",
+            bytes: store.blobs().read(id, Rendition::Upright)?,
+        }),
+        PictureForm::Seen => {
+            let upright = decode_upright(
+                &store.blobs().read(id, Rendition::Upright)?,
+                &Limits::DEFAULT,
+            )
+            .map_err(|e| refusal(&e))?
+            .image;
+            let size = ImageSize::new(upright.width(), upright.height());
+            let plan = tiling.ok_or(ChatError::NoPlan { size })?.plan(size);
+            let bytes = encode_png(&plan.render(&upright)).map_err(|e| refusal(&e))?;
+            Ok(Picture {
+                mime: "image/png",
+                bytes,
+            })
+        }
+    }
+}
+
+/// A kept picture as an engine gets it. Blocks.
+pub fn for_engine(store: &Store, id: &ImageId) -> Result<ImageData, ChatError> {
+    let bytes = store.blobs().read(id, Rendition::Upright)?;
+    Ok(ImageData {
+        mime: "image/png",
+        bytes: bytes.into(),
+    })
+}
+
+fn refusal(error: &MediaError) -> ChatError {
+    ChatError::Refused(failure(error))
+}
+
+/// The page's codes are camelCase.
+fn failure(error: &MediaError) -> Failure {
+    let mut code = String::new();
+    for (index, word) in error.code().split('_').enumerate() {
+        let mut chars = word.chars();
+        match chars.next() {
+            Some(first) if index > 0 => code.extend(first.to_uppercase()),
+            Some(first) => code.push(first),
+            None => {}
+        }
+        code.push_str(chars.as_str());
+    }
+    Failure::new(code, error.to_string(), error.next_step())
+}

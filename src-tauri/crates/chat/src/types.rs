@@ -1,0 +1,152 @@
+//! What crosses between the use cases and a page: requests, progress, outcomes, plans.
+//!
+//! Outside: the messages themselves (the conversation crate) and the engine's state (the inference crate).
+
+use std::sync::Arc;
+
+use paddock_conversation::{
+    Attachment, ConversationId, ConversationSummary, Failure, GenerationId, ImageId, ImageSize,
+    Message, MessageId,
+};
+use paddock_media::Grid;
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum AttachOutcome {
+    Attached { attachment: Attachment },
+    Refused { name: String, failure: Failure },
+}
+
+/// What the model will see of one picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ImagePlan {
+    pub id: ImageId,
+    pub grid: Grid,
+    /// The whole picture goes in once more as one small tile.
+    pub global_tile: bool,
+    /// Size that the picture is scaled to.
+    pub seen: ImageSize,
+    /// That size with its padding.
+    pub canvas: ImageSize,
+    /// Tokens that carry pixels.
+    pub tokens: u32,
+    /// The engine will use exactly that many.
+    pub exact: bool,
+}
+
+/// What sending would cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct PromptPlan {
+    pub images: Vec<ImagePlan>,
+    /// The whole branch with the draft at its end; text is estimated, pictures are counted.
+    pub prompt_tokens_estimate: u32,
+    pub context_tokens: u32,
+    /// Why sending is impossible now.
+    pub refusal: Option<Failure>,
+}
+
+/// Progress of an answer. The command's result tells the outcome, never an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum GenerationEvent {
+    Started {
+        conversation: ConversationSummary,
+        user: Option<Message>,
+        assistant: Message,
+    },
+    Phase {
+        phase: Phase,
+    },
+    Delta {
+        text: String,
+    },
+    Reasoning {
+        text: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Phase {
+    LoadingModel,
+    /// `done` of `total` tiles or images.
+    EncodingImages {
+        done: u32,
+        total: u32,
+    },
+    ReadingPrompt {
+        tokens: u32,
+    },
+    Generating,
+}
+
+/// Takes progress; called from any thread, must not block.
+pub type EventSink = Arc<dyn Fn(GenerationEvent) + Send + Sync>;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct SendRequest {
+    pub generation: GenerationId,
+    /// None begins a new conversation.
+    pub conversation: Option<ConversationId>,
+    /// The message that the question follows.
+    pub parent: Option<MessageId>,
+    pub text: String,
+    /// Already attached; they go before the text, in this order.
+    pub images: Vec<ImageId>,
+}
+
+/// A turn as it is kept, however it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct TurnOutcome {
+    pub conversation: ConversationSummary,
+    /// None for another answer to an old question.
+    pub user: Option<Message>,
+    pub assistant: Message,
+}
+
+/// The forms in which a page can show a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureForm {
+    Thumb,
+    Full,
+    /// Exactly the pixels that the chosen model gets.
+    Seen,
+}
+
+impl std::str::FromStr for PictureForm {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "thumb" => Ok(Self::Thumb),
+            "full" => Ok(Self::Full),
+            "seen" => Ok(Self::Seen),
+            _ => Err(()),
+        }
+    }
+}
+
+/// An encoded picture for a page.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub mime: &'static str,
+    pub bytes: Vec<u8>,
+}
