@@ -7,6 +7,8 @@ mod decode;
 mod error;
 mod format;
 mod frames;
+#[cfg(any(feature = "avif", feature = "heic"))]
+mod isobmff;
 mod jpeg;
 mod limits;
 mod note;

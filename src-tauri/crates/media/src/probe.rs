@@ -9,7 +9,7 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder};
 use serde::{Deserialize, Serialize};
 use tiff::tags::Tag;
 
-use crate::decode::{guard, simple::damaged, tiff as tiff_pages};
+use crate::decode::{self, guard, simple::damaged, tiff as tiff_pages};
 use crate::{Format, ImageSize, Limits, MediaError, Orientation, frames, jpeg};
 
 /// What the header of a file says.
@@ -51,6 +51,11 @@ impl Probe {
 /// # Errors
 /// Any [`MediaError`] that the header alone can tell.
 pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, MediaError> {
+    probe_frame(bytes, limits, 1)
+}
+
+/// Like [`probe`] for the frame or page `number`; pages may differ in size.
+pub(crate) fn probe_frame(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, MediaError> {
     if bytes.is_empty() {
         return Err(MediaError::Empty);
     }
@@ -68,12 +73,28 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, MediaError> {
         Format::Gif => probe_gif(bytes),
         Format::WebP => probe_webp(bytes),
         Format::Bmp => probe_bmp(bytes),
-        Format::Tiff => probe_tiff(bytes, limits),
-        Format::Avif | Format::Heic | Format::Svg | Format::Pdf => {
-            Err(MediaError::NotBuiltIn { format })
-        }
+        Format::Tiff => probe_tiff(bytes, limits, number),
+        #[cfg(feature = "avif")]
+        Format::Avif => decode::avif::probe(bytes),
+        #[cfg(feature = "heic")]
+        Format::Heic => decode::heic::probe(bytes),
+        #[cfg(feature = "svg")]
+        Format::Svg => decode::svg::probe(bytes),
+        #[cfg(feature = "pdf")]
+        Format::Pdf => decode::pdf::probe(bytes, number),
+        #[allow(
+            unreachable_patterns,
+            reason = "which formats are left depends on the features"
+        )]
+        format => Err(MediaError::NotBuiltIn { format }),
     })?;
     check(&probe, length, limits)?;
+    if number == 0 || number > probe.frames {
+        return Err(MediaError::NoSuchFrame {
+            asked: number,
+            total: probe.frames,
+        });
+    }
     Ok(probe)
 }
 
@@ -272,9 +293,9 @@ fn probe_bmp(bytes: &[u8]) -> Result<Probe, MediaError> {
     })
 }
 
-fn probe_tiff(bytes: &[u8], limits: &Limits) -> Result<Probe, MediaError> {
+fn probe_tiff(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, MediaError> {
     let failed = tiff_pages::damaged;
-    let mut reader = tiff_pages::open(bytes, limits, 1)?;
+    let mut reader = tiff_pages::open(bytes, limits, number)?;
     let (width_px, height_px) = reader.dimensions().map_err(failed)?;
     let (channels, bits) = tiff_pages::kind(reader.colortype().map_err(failed)?)?;
     let number = reader
@@ -282,6 +303,7 @@ fn probe_tiff(bytes: &[u8], limits: &Limits) -> Result<Probe, MediaError> {
         .map_err(failed)?
         .unwrap_or(1);
     let mut frames = 1;
+    let mut reader = tiff_pages::open(bytes, limits, 1)?;
     while reader.more_images() && frames <= limits.max_frames && reader.next_image().is_ok() {
         frames += 1;
     }

@@ -20,7 +20,12 @@ fn text<'a>(case: &'a Value, key: &str) -> &'a str {
 }
 
 fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
-    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let sum: u64 = a
+        .as_raw()
+        .iter()
+        .zip(b.as_raw())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
     sum as f64 / a.as_raw().len() as f64
 }
 
@@ -49,9 +54,16 @@ fn check(case: &Value) -> Result<(), String> {
     }
     let size = (probe.upright.width_px, probe.upright.height_px);
     if upright.image.dimensions() != size {
-        return Err(format!("is {:?} but was probed as {size:?}", upright.image.dimensions()));
+        return Err(format!(
+            "is {:?} but was probed as {size:?}",
+            upright.image.dimensions()
+        ));
     }
-    let notes: Vec<Value> = upright.notes.iter().map(|n| serde_json::to_value(n).unwrap()["kind"].clone()).collect();
+    let notes: Vec<Value> = upright
+        .notes
+        .iter()
+        .map(|n| serde_json::to_value(n).unwrap()["kind"].clone())
+        .collect();
     let mut wanted: Vec<Value> = want["notes"].as_array().unwrap().clone();
     wanted.sort_by_key(Value::to_string);
     let mut found = notes.clone();
@@ -59,7 +71,9 @@ fn check(case: &Value) -> Result<(), String> {
     if found != wanted {
         return Err(format!("has notes {notes:?}"));
     }
-    let reference = image::open(folder().join(text(want, "like"))).unwrap().to_rgb8();
+    let reference = image::open(folder().join(text(want, "like")))
+        .unwrap()
+        .to_rgb8();
     let shown = if upright.image.dimensions() == reference.dimensions() {
         upright.image.clone()
     } else {
@@ -72,11 +86,15 @@ fn check(case: &Value) -> Result<(), String> {
     if difference > want["tolerance"].as_f64().unwrap() {
         return Err(format!("differs by {difference:.2} on average"));
     }
-    let preview = decode_preview(&bytes, &Limits::DEFAULT, 24).map_err(|e| format!("has no preview: {e}"))?;
+    let preview =
+        decode_preview(&bytes, &Limits::DEFAULT, 24).map_err(|e| format!("has no preview: {e}"))?;
     let small = paddock_media::thumbnail(&reference, 24);
     if preview.dimensions() != (24, 16) || mean_difference(&preview, &small) > 6.0 {
         let difference = mean_difference(&preview, &small);
-        return Err(format!("has a wrong preview: {:?}, {difference:.2} off", preview.dimensions()));
+        return Err(format!(
+            "has a wrong preview: {:?}, {difference:.2} off",
+            preview.dimensions()
+        ));
     }
     Ok(())
 }
@@ -97,9 +115,17 @@ fn refusal(error: &MediaError, code: &str) -> Result<(), String> {
 fn every_file_is_shown_upright_or_refused_in_a_sentence() {
     let cases = cases();
     assert!(cases.len() > 130, "{}", cases.len());
-    let wrong: Vec<String> =
-        cases.iter().filter_map(|case| Some(format!("{} {}", text(case, "file"), check(case).err()?))).collect();
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|case| Some(format!("{} {}", text(case, "file"), check(case).err()?)))
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -110,6 +136,11 @@ fn headers_alone_refuse_what_claims_too_much() {
     }) {
         let bytes = std::fs::read(folder().join(text(case, "file"))).unwrap();
         let error = probe(&bytes, &Limits::DEFAULT).unwrap_err();
-        assert_eq!(error.code(), text(case, "refused"), "{}: {error}", text(case, "file"));
+        assert_eq!(
+            error.code(),
+            text(case, "refused"),
+            "{}: {error}",
+            text(case, "file")
+        );
     }
 }

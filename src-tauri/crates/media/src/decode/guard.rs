@@ -1,4 +1,4 @@
-//! The one place where a decoder's panic ends.
+//! The one place where a decoder's panic, endless work or deep recursion ends.
 //!
 //! Outside: limits, which are checked before a decoder is started.
 
@@ -19,4 +19,43 @@ fn gave_up(format: Format) -> MediaError {
         format,
         detail: "its decoder found something that must not be there".into(),
     }
+}
+
+/// Longest time a drawing may take. A page that needs longer was made to, or is of no use as a picture.
+#[cfg(any(feature = "svg", feature = "pdf"))]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+
+/// Stack of a drawing thread: formats that nest let a file choose how deep the recursion goes. It is only reserved,
+/// the system gives what is touched.
+#[cfg(any(feature = "svg", feature = "pdf"))]
+const STACK_BYTES: usize = 256 << 20;
+
+/// Runs `work` on a thread of its own with room for deep recursion, and waits for it for a limited time.
+///
+/// A thread that takes too long cannot be stopped; it is left alone and its result dropped.
+#[cfg(any(feature = "svg", feature = "pdf"))]
+pub(crate) fn patiently<T: Send + 'static>(
+    format: Format,
+    work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
+) -> Result<T, MediaError> {
+    let (send, receive) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new()
+        .name(format!("draw {}", format.name()))
+        .stack_size(STACK_BYTES);
+    let started = thread.spawn(move || {
+        let _ = send.send(unwinding(format, work));
+    });
+    if started.is_err() {
+        return Err(MediaError::Damaged {
+            format,
+            detail: "there was no memory to draw it".into(),
+        });
+    }
+    receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let detail = format!(
+            "drawing it takes longer than {} seconds",
+            PATIENCE.as_secs()
+        );
+        Err(MediaError::Damaged { format, detail })
+    })
 }

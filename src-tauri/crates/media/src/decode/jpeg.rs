@@ -94,11 +94,16 @@ pub(super) fn decode(
                 format: Format::Jpeg,
             })?,
             notes,
+            turned: false,
         });
     }
     pixels.chunks_exact(pitch).for_each(|row| canvas.row8(row));
     let image = canvas.finish(&mut notes)?;
-    Ok(Stored { image, notes })
+    Ok(Stored {
+        image,
+        notes,
+        turned: false,
+    })
 }
 
 /// libjpeg reports oddities that leave the pixels whole in the same way as damage; these are the former.

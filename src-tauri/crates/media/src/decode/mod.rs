@@ -2,15 +2,28 @@
 //!
 //! Outside: choosing what a model sees of them (see [`crate::tiling`]).
 
+#[cfg(feature = "avif")]
+pub(crate) mod avif;
 pub(crate) mod guard;
+#[cfg(feature = "heic")]
+pub(crate) mod heic;
 mod jpeg;
+#[cfg(feature = "pdf")]
+pub(crate) mod pdf;
 pub(crate) mod png;
 pub(crate) mod simple;
+#[cfg(feature = "svg")]
+pub(crate) mod svg;
 pub(crate) mod tiff;
+#[cfg(feature = "avif")]
+mod yuv;
 
 use image::RgbImage;
 
-use crate::{Format, Limits, MediaError, Note, Orientation, Probe, probe};
+#[cfg(any(feature = "svg", feature = "pdf"))]
+use crate::ImageSize;
+use crate::probe::probe_frame;
+use crate::{Format, Limits, MediaError, Note, Orientation, Probe};
 
 /// A picture ready to be shown or sent: upright, sRGB, opaque, free of metadata.
 #[derive(Clone, Debug)]
@@ -55,10 +68,12 @@ pub fn decode_preview(
     Ok(crate::thumbnail(&upright.image, max_edge_px))
 }
 
-/// Pixels as stored, and what was done to get them.
+/// Pixels as a decoder gives them, and what was done to get them.
 pub(crate) struct Stored {
     pub image: RgbImage,
     pub notes: Vec<Note>,
+    /// The decoder has already turned it upright.
+    pub turned: bool,
 }
 
 fn decode(
@@ -67,21 +82,25 @@ fn decode(
     number: u32,
     at_least_px: Option<u32>,
 ) -> Result<Upright, MediaError> {
-    let probe = probe(bytes, limits)?;
-    if number == 0 || number > probe.frames {
-        return Err(MediaError::NoSuchFrame {
-            asked: number,
-            total: probe.frames,
-        });
-    }
+    let probe = probe_frame(bytes, limits, number)?;
     let stored = guard::unwinding(probe.format, || match probe.format {
         Format::Jpeg => jpeg::decode(bytes, &probe, at_least_px),
         Format::Png => png::decode(bytes, &probe, limits),
         Format::Tiff => tiff::decode(bytes, limits, number),
         Format::WebP | Format::Gif | Format::Bmp => simple::decode(bytes, &probe, limits, number),
-        Format::Avif | Format::Heic | Format::Svg | Format::Pdf => Err(MediaError::NotBuiltIn {
-            format: probe.format,
-        }),
+        #[cfg(feature = "avif")]
+        Format::Avif => avif::decode(bytes, &probe, limits),
+        #[cfg(feature = "heic")]
+        Format::Heic => heic::decode(bytes),
+        #[cfg(feature = "svg")]
+        Format::Svg => svg::decode(bytes, probe.stored),
+        #[cfg(feature = "pdf")]
+        Format::Pdf => pdf::decode(bytes, &probe, number),
+        #[allow(
+            unreachable_patterns,
+            reason = "which formats are left depends on the features"
+        )]
+        format => Err(MediaError::NotBuiltIn { format }),
     })?;
     let mut notes = stored.notes;
     if probe.frames > 1 {
@@ -104,9 +123,28 @@ fn decode(
             orientation: probe.orientation,
         });
     }
+    let image = if stored.turned {
+        stored.image
+    } else {
+        probe.orientation.apply(stored.image)
+    };
     Ok(Upright {
-        image: probe.orientation.apply(stored.image),
+        image,
         probe,
         notes,
     })
+}
+
+/// The size a vector picture of `width` x `height` is drawn at: its own, but with a longer side of 1,024 to 4,096
+/// pixels, so that small icons and posters can be read alike.
+#[cfg(any(feature = "svg", feature = "pdf"))]
+pub(crate) fn drawn_size(width: f32, height: f32) -> ImageSize {
+    let long = f64::from(width.max(height)).max(f64::MIN_POSITIVE);
+    let scale = long.clamp(1024.0, 4096.0) / long;
+    // The cast keeps to the range of u32 and makes 0 of NaN.
+    let side = |side: f32| ((f64::from(side) * scale).round() as u32).clamp(1, 4096);
+    ImageSize {
+        width_px: side(width),
+        height_px: side(height),
+    }
 }

@@ -49,7 +49,11 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Sto
         }
     }
     let image = canvas.finish(&mut notes)?;
-    Ok(Stored { image, notes })
+    Ok(Stored {
+        image,
+        notes,
+        turned: false,
+    })
 }
 
 fn push(canvas: &mut Canvas, row: &[u8], depth: BitDepth) {

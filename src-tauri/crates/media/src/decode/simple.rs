@@ -71,7 +71,11 @@ pub(super) fn decode(
         .chunks_exact(size.width_px as usize * channels.count())
         .for_each(|row| canvas.row8(row));
     let image = canvas.finish(&mut notes)?;
-    Ok(Stored { image, notes })
+    Ok(Stored {
+        image,
+        notes,
+        turned: false,
+    })
 }
 
 fn nth(frames: image::Frames<'_>, number: u32) -> Result<DynamicImage, ImageError> {

@@ -38,7 +38,11 @@ pub(crate) fn open<'a>(
 pub(crate) fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
     match color {
         ColorType::Gray(bits) => Ok((Channels::Gray, bits)),
-        ColorType::Palette(bits) if bits <= 8 => Ok((Channels::Rgb, bits)),
+        // Transparency in TIFF is always the second sample of gray.
+        ColorType::Multiband {
+            bit_depth,
+            num_samples: 2,
+        } => Ok((Channels::GrayAlpha, bit_depth)),
         ColorType::GrayA(bits) => Ok((Channels::GrayAlpha, bits)),
         ColorType::RGB(bits) | ColorType::YCbCr(bits) => Ok((Channels::Rgb, bits)),
         ColorType::RGBA(bits) => Ok((Channels::Rgba, bits)),
@@ -50,22 +54,71 @@ pub(crate) fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
     }
 }
 
+/// The colour map of a page that has one: all reds, then all greens, then all blues.
+pub(crate) fn colour_map(reader: &mut Reader<'_>) -> Result<Option<Vec<u16>>, MediaError> {
+    let photometric = reader
+        .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
+        .map_err(damaged)?;
+    if photometric != Some(3) {
+        return Ok(None);
+    }
+    reader
+        .get_tag_u16_vec(Tag::ColorMap)
+        .map(Some)
+        .map_err(damaged)
+}
+
+/// A copy of `file` in which the current page calls its palette numbers gray: `tiff` decodes both alike but refuses the
+/// former, and the colours are looked up here.
+pub(crate) fn as_gray(file: &[u8], reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    const PHOTOMETRIC: u64 = 262;
+    let mut copy = file.to_vec();
+    let little = file.starts_with(b"II");
+    let number = |at: usize, length: usize| {
+        let bytes = file.get(at..at.checked_add(length)?)?;
+        let add = |n: u64, b: &u8| (n << 8) | u64::from(*b);
+        Some(if little {
+            bytes.iter().rev().fold(0, add)
+        } else {
+            bytes.iter().fold(0, add)
+        })
+    };
+    let big = number(2, 2)? == 43;
+    let (count_length, entry_length, value_at) = if big { (8, 20, 12) } else { (2, 12, 8) };
+    let start = usize::try_from(reader.ifd_pointer()?.0).ok()?;
+    let count = number(start, count_length)?.min(4096) as usize;
+    for entry in (0..count).map(|index| start + count_length + index * entry_length) {
+        if number(entry, 2)? == PHOTOMETRIC {
+            let black_is_zero = if little { [1, 0] } else { [0, 1] };
+            copy.get_mut(entry + value_at..entry + value_at + 2)?
+                .copy_from_slice(&black_is_zero);
+        }
+    }
+    Some(copy)
+}
+
 pub(super) fn decode(bytes: &[u8], limits: &Limits, number: u32) -> Result<Stored, MediaError> {
     let mut reader = open(bytes, limits, number)?;
+    let palette = colour_map(&mut reader)?;
+    let without_palette;
+    if palette.is_some() {
+        without_palette = as_gray(bytes, &mut reader)
+            .ok_or_else(|| broken("its list of fields makes no sense"))?;
+        reader = open(&without_palette, limits, number)?;
+    }
     let (width_px, height_px) = reader.dimensions().map_err(damaged)?;
     let size = ImageSize {
         width_px,
         height_px,
     };
     let color = reader.colortype().map_err(damaged)?;
-    let (channels, bits) = kind(color)?;
+    let (mut channels, bits) = kind(color)?;
+    if palette.is_some() {
+        channels = Channels::Rgb;
+    }
     let colour = reader
         .get_tag_u8_vec(Tag::IccProfile)
         .map_or(Colour::Srgb, Colour::Icc);
-    let palette = match color {
-        ColorType::Palette(_) => Some(reader.get_tag_u16_vec(Tag::ColorMap).map_err(damaged)?),
-        _ => None,
-    };
     let layout = reader.image_buffer_layout().map_err(damaged)?;
     let planes = if layout.planes > 1 {
         channels.count()
@@ -138,7 +191,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, number: u32) -> Result<Store
     }
     let mut notes = Vec::new();
     let image = canvas.finish(&mut notes)?;
-    Ok(Stored { image, notes })
+    Ok(Stored {
+        image,
+        notes,
+        turned: false,
+    })
 }
 
 /// Hands on `samples` row by row; those in planes are put together first.
