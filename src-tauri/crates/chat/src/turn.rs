@@ -29,7 +29,7 @@ pub(crate) enum Turn {
     },
     Again {
         generation: GenerationId,
-        question: Message,
+        question: Box<Message>,
     },
 }
 
@@ -84,7 +84,7 @@ impl Chat {
                     (Role::Assistant, Some(parent)) => parent,
                     _ => return Err(ChatError::WrongRole { expected: "answer" }),
                 };
-                Ok(chat.store().message(parent)?)
+                Ok(Box::new(chat.store().message(parent)?))
             })
             .await?;
         self.run(

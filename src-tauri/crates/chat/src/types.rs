@@ -55,6 +55,7 @@ pub struct PromptPlan {
 }
 
 /// Progress of an answer. The command's result tells the outcome, never an event.
+#[allow(clippy::large_enum_variant)] // the large one comes once for each answer
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(
     tag = "kind",

@@ -22,8 +22,10 @@ impl Lock {
             .map_err(|e| StoreError::folder(folder, e))?;
         connection.busy_timeout(std::time::Duration::from_millis(200))?;
         // A rollback journal in memory leaves no second file behind.
-        connection.pragma_update(None, "journal_mode", "MEMORY")?;
-        match connection.execute_batch("BEGIN EXCLUSIVE") {
+        let taken = connection
+            .pragma_update(None, "journal_mode", "MEMORY")
+            .and_then(|()| connection.execute_batch("BEGIN EXCLUSIVE"));
+        match taken {
             Ok(()) => Ok(Self {
                 _held: std::sync::Mutex::new(connection),
             }),
