@@ -1,1 +1,26 @@
-//! (to be written)
+//! Models as files: what a checkpoint is, whether it will run and fit here, where to get it, and where it already lies.
+//!
+//! Outside: running a model (`inference` and the engine), what the computer has (`devices`), settings and the window.
+
+mod checkpoint;
+mod config;
+mod entry;
+mod error;
+mod family;
+mod gguf;
+mod json;
+mod quant;
+mod safetensors;
+mod shape;
+mod source;
+mod tensors;
+
+pub use checkpoint::{Checkpoint, Depth, Form, Vision, inspect, inspect_headers, inspect_source};
+pub use entry::ModelEntry;
+pub use error::CheckpointError;
+pub use family::{Family, Support};
+pub use paddock_conversation::ModelId;
+pub use quant::Quant;
+pub use shape::{Shape, VisionShape};
+pub use source::{FileEntry, LocalFiles, ReadRange, SourceError};
+pub use tensors::{StoredType, WeightClass, WeightGroup};

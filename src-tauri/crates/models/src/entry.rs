@@ -1,0 +1,142 @@
+//! A model in the list that the window shows.
+//!
+//! Outside: where the list comes from (`chat`, `discover`, `catalogue`).
+
+use std::path::Path;
+
+use paddock_conversation::{Failure, ModelId};
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+use crate::{Checkpoint, CheckpointError, Vision};
+
+/// One line of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelEntry {
+    pub id: ModelId,
+    pub name: String,
+    pub description: String,
+    /// `this computer`, or the name of a server.
+    pub place: String,
+    /// Whether it can be asked now.
+    pub ready: bool,
+    /// Whether it takes pictures here.
+    pub vision: bool,
+    pub demo: bool,
+    pub architecture: String,
+    /// 0 if not known.
+    #[specta(type = u32)]
+    pub parameters: u64,
+    /// Bytes of its weight files; 0 if not known.
+    #[specta(type = u32)]
+    pub bytes: u64,
+    /// 0 if not known.
+    pub max_context_tokens: u32,
+    /// Names of the quantisations that it can be loaded with.
+    pub quants: Vec<String>,
+    /// Why it is not ready, or (for a ready one) what to know.
+    pub problem: Option<Failure>,
+}
+
+impl ModelEntry {
+    /// A model that ships with Paddock.
+    #[must_use]
+    pub fn demo(checkpoint: &Checkpoint) -> Self {
+        Self {
+            name: "Paddock demo".to_owned(),
+            description: "A tiny Llama 4 made for trying things out: it knows a few shapes and colours and a little small talk, and works offline.".to_owned(),
+            demo: true,
+            ..Self::from_checkpoint(ModelId::demo(), checkpoint)
+        }
+    }
+
+    /// A local model that was read.
+    #[must_use]
+    pub fn from_checkpoint(id: ModelId, checkpoint: &Checkpoint) -> Self {
+        Self {
+            id,
+            name: checkpoint.name.clone(),
+            description: describe(checkpoint),
+            place: "this computer".to_owned(),
+            ready: checkpoint.can_run(),
+            vision: checkpoint.can_run() && checkpoint.vision == Vision::Supported,
+            demo: false,
+            architecture: checkpoint.architecture.clone(),
+            parameters: checkpoint.parameters,
+            bytes: checkpoint.bytes,
+            max_context_tokens: checkpoint.max_context_tokens,
+            quants: checkpoint
+                .quants
+                .iter()
+                .map(|quant| quant.as_str().to_owned())
+                .collect(),
+            problem: checkpoint
+                .blocking
+                .clone()
+                .or_else(|| checkpoint.notes.first().cloned()),
+        }
+    }
+
+    /// A local model that could not be read; it stays in the list with the reason.
+    #[must_use]
+    pub fn from_problem(id: ModelId, path: &Path, error: &CheckpointError) -> Self {
+        let name = path.file_name().map_or_else(
+            || path.display().to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        );
+        Self {
+            id,
+            name,
+            description: String::new(),
+            place: "this computer".to_owned(),
+            ready: false,
+            vision: false,
+            demo: false,
+            architecture: String::new(),
+            parameters: 0,
+            bytes: 0,
+            max_context_tokens: 0,
+            quants: Vec::new(),
+            problem: Some(error.failure()),
+        }
+    }
+}
+
+/// `Qwen2.5-VL, 3.8 billion parameters in bf16, 7.5 GB, sees pictures`.
+fn describe(checkpoint: &Checkpoint) -> String {
+    let sees = match &checkpoint.vision {
+        Vision::Supported => ", sees pictures",
+        Vision::None => ", text only",
+        Vision::Unsupported { .. } => ", pictures not possible here",
+    };
+    format!(
+        "{}, {} parameters in {}, {}{sees}",
+        checkpoint.family.name,
+        count(checkpoint.parameters),
+        checkpoint.stored,
+        size(checkpoint.bytes)
+    )
+}
+
+/// `3.8 billion`.
+pub(crate) fn count(number: u64) -> String {
+    let number = number as f64;
+    match number {
+        n if n >= 1e12 => format!("{:.1} trillion", n / 1e12),
+        n if n >= 1e9 => format!("{:.1} billion", n / 1e9),
+        n if n >= 1e6 => format!("{:.1} million", n / 1e6),
+        n => format!("{n}"),
+    }
+}
+
+/// `7.5 GB`, in decimal units as disks and model pages have them.
+pub(crate) fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        b if b >= 1e12 => format!("{:.2} TB", b / 1e12),
+        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
+        b if b >= 1e6 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.0} kB", (b / 1e3).ceil()),
+    }
+}
