@@ -7,11 +7,13 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
+use paddock_devices::DevicePreference;
 use paddock_inference::{
     Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };
 
+use crate::model::device_argument;
 use crate::{ChatError, pictures};
 
 /// Which model answers, and how it is loaded.
@@ -20,9 +22,8 @@ pub struct AskConfig {
     pub engine_program: PathBuf,
     /// Folder or GGUF file.
     pub model: PathBuf,
-    pub label: ModelLabel,
-    /// `auto`, `cpu`, `cuda:N` or `metal`.
-    pub device: String,
+    pub model_label: ModelLabel,
+    pub device: DevicePreference,
     pub quant: String,
     pub context_tokens: Option<u32>,
     pub threads: Option<u32>,
@@ -114,9 +115,9 @@ pub async fn ask(
     let began = Instant::now();
     let engine = supervisor
         .ready(LoadSpec {
-            model: config.label.clone(),
+            model: config.model_label.clone(),
             path: config.model,
-            device: config.device,
+            device: device_argument(&config.device),
             dtype: "auto".into(),
             quant: config.quant,
             context_tokens: config.context_tokens,
@@ -126,7 +127,7 @@ pub async fn ask(
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     if image_count > 0 && !engine.vision() {
         return Err(ChatError::ModelCannotSee {
-            model: config.label.name,
+            model: config.model_label.name,
         });
     }
 

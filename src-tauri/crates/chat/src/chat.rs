@@ -18,7 +18,7 @@ use paddock_store::Store;
 use tokio::sync::{Semaphore, watch};
 
 use crate::active::ActiveAnswers;
-use crate::model::{self, ResolvedModel};
+use crate::model::{KnownModels, ResolvedModel};
 use crate::{
     AttachOutcome, ChatError, ImagePlan, Picture, PictureForm, PromptPlan, Settings, pictures,
     prompt, settings,
@@ -58,6 +58,7 @@ struct Inner {
     settings: RwLock<Settings>,
     active: ActiveAnswers,
     decoders: Semaphore,
+    models: KnownModels,
 }
 
 impl Chat {
@@ -87,6 +88,7 @@ impl Chat {
             settings: RwLock::new(settings),
             active: ActiveAnswers::default(),
             decoders: Semaphore::new(DECODERS),
+            models: KnownModels::default(),
         })))
     }
 
@@ -298,7 +300,12 @@ impl Chat {
     /// It is gone, or the chosen model's way of seeing is not known ([`PictureForm::Seen`]).
     pub async fn picture(&self, id: ImageId, form: PictureForm) -> Result<Picture, ChatError> {
         let tiling = match form {
-            PictureForm::Seen => self.resolve(self.settings().await.model_id).await?.tiling,
+            PictureForm::Seen => self
+                .resolve(self.settings().await.model_id)
+                .await?
+                .tiling
+                .clone()
+                .clone(),
             PictureForm::Thumb | PictureForm::Full => None,
         };
         self.blocking(move |chat| pictures::show(chat.store(), &id, form, tiling.as_ref()))
@@ -415,8 +422,8 @@ impl Chat {
         Ok(self.engine_snapshot())
     }
 
-    pub(crate) async fn resolve(&self, id: ModelId) -> Result<ResolvedModel, ChatError> {
-        self.blocking(move |chat| model::resolve(&id, &chat.config().demo_model))
+    pub(crate) async fn resolve(&self, id: ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
+        self.blocking(move |chat| chat.0.models.resolve(&id, &chat.config().demo_model))
             .await
     }
 

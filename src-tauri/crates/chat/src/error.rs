@@ -3,7 +3,7 @@
 //! Outside: failures of an answer that had begun; they are kept with the answer.
 
 use paddock_conversation::{Failure, ImageSize, TreeError};
-use paddock_inference::EngineError;
+use paddock_inference::{EngineError, LoadErrorCode};
 use paddock_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,35 @@ pub enum ChatError {
 }
 
 impl ChatError {
+    /// Whether the one who asked can mend it: a bad picture, a bad model, a question that cannot be asked.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Refused(_)
+            | Self::NothingToSend
+            | Self::ModelCannotSee { .. }
+            | Self::ContextTooSmall { .. }
+            | Self::NoModel { .. }
+            | Self::WrongRole { .. }
+            | Self::NoSample { .. }
+            | Self::SettingOutOfRange { .. } => true,
+            Self::Engine(error) => match error {
+                EngineError::Refused { status, .. } => (400..500).contains(status),
+                EngineError::LoadFailed { code, .. } => matches!(
+                    code,
+                    LoadErrorCode::ModelNotFound
+                        | LoadErrorCode::FileMissing
+                        | LoadErrorCode::FileBroken
+                        | LoadErrorCode::Unsupported
+                        | LoadErrorCode::DeviceUnavailable
+                        | LoadErrorCode::BadArguments
+                ),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// As the page shows it.
     #[must_use]
     pub fn failure(&self) -> Failure {

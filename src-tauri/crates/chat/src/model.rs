@@ -1,18 +1,23 @@
-//! Which model an id means: its files, whether it can see, how it cuts pictures, how it is loaded.
+//! Which model an id means: its files, whether it can see, how it cuts pictures, how it is loaded; and the list of
+//! models that the user can choose from.
 //!
-//! Outside: listing models (the models crate).
+//! Outside: reading checkpoints (the models crate) and loading them (the engine).
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use paddock_conversation::{ImageRef, ModelId, ModelLabel};
+use paddock_conversation::{Failure, ImageRef, ModelId, ModelLabel};
 use paddock_devices::DevicePreference;
 use paddock_inference::LoadSpec;
 use paddock_media::Tiling;
-use serde_json::Value;
+use paddock_models::{Checkpoint, ModelEntry, Vision, inspect, inspect_headers};
 
+use crate::chat::{Chat, now_ms};
 use crate::{ChatError, Settings};
 
-/// A model that is there.
+/// A model that is there and can be loaded.
 #[derive(Debug, Clone)]
 pub struct ResolvedModel {
     pub id: ModelId,
@@ -23,6 +28,8 @@ pub struct ResolvedModel {
     pub tiling: Option<Tiling>,
     /// As the checkpoint says.
     pub max_context_tokens: u32,
+    /// Names of the quantisations that it can be loaded with.
+    quants: Vec<&'static str>,
 }
 
 impl ResolvedModel {
@@ -30,7 +37,7 @@ impl ResolvedModel {
         ModelLabel {
             id: self.id.clone(),
             name: self.name.clone(),
-            quant: settings.quant.clone(),
+            quant: self.quant(settings).to_owned(),
             place: "this computer".into(),
         }
     }
@@ -39,13 +46,12 @@ impl ResolvedModel {
         LoadSpec {
             model: self.label(settings),
             path: self.path.clone(),
-            device: match &settings.device {
-                DevicePreference::Auto => "auto".into(),
-                DevicePreference::Fixed { id } => id.clone(),
-            },
+            device: device_argument(&settings.device),
             dtype: "auto".into(),
-            quant: settings.quant.clone(),
-            context_tokens: settings.context_tokens,
+            quant: self.quant(settings).to_owned(),
+            context_tokens: settings
+                .context_tokens
+                .map(|tokens| tokens.min(self.max_context_tokens)),
             threads: settings.threads,
         }
     }
@@ -59,30 +65,178 @@ impl ResolvedModel {
     pub fn prompt_tokens(&self, image: &ImageRef) -> Option<u32> {
         Some(self.tiling.as_ref()?.plan(image.size).prompt_tokens)
     }
+
+    /// The chosen quantisation, where this model has it: a GGUF file is quantised already.
+    fn quant<'a>(&self, settings: &'a Settings) -> &'a str {
+        if self.quants.contains(&settings.quant.as_str()) {
+            &settings.quant
+        } else {
+            "none"
+        }
+    }
 }
 
-/// Blocks.
-pub fn resolve(id: &ModelId, demo_model: &Path) -> Result<ResolvedModel, ChatError> {
-    let (path, name) = match id.local_path() {
-        Some(path) => (PathBuf::from(path), path.to_owned()),
-        None if id.is_demo() => (demo_model.to_owned(), "Paddock demo".into()),
-        None => return Err(ChatError::NoModel { id: id.to_string() }),
+/// As the engine's `--device` takes it.
+pub fn device_argument(preference: &DevicePreference) -> String {
+    match preference {
+        DevicePreference::Auto => "auto".into(),
+        DevicePreference::Fixed { id } => id.clone(),
+    }
+}
+
+/// Models whose headers were read, until their files change: a plan is made with every pause in typing.
+#[derive(Debug, Default)]
+pub struct KnownModels(Mutex<HashMap<ModelId, (Stamp, Arc<ResolvedModel>)>>);
+
+/// What changes when a model's files do: modification time and length of the configuration (or of the one file).
+type Stamp = (Option<SystemTime>, u64);
+
+fn stamp(path: &Path) -> Stamp {
+    let file = if path.is_dir() {
+        path.join("config.json")
+    } else {
+        path.to_owned()
     };
-    let read = |name: &str| -> Option<Value> {
-        serde_json::from_slice(&std::fs::read(path.join(name)).ok()?).ok()
-    };
-    let config = read("config.json").unwrap_or(Value::Null);
-    let tiling = Tiling::from_files(
-        &config,
-        read("preprocessor_config.json").as_ref(),
-        read("processor_config.json").as_ref(),
-    );
-    Ok(ResolvedModel {
-        id: id.clone(),
-        name,
-        vision: tiling.is_some(),
-        tiling,
-        max_context_tokens: 16384,
-        path,
-    })
+    std::fs::metadata(file).map_or((None, 0), |meta| (meta.modified().ok(), meta.len()))
+}
+
+impl KnownModels {
+    /// Blocks.
+    pub fn resolve(
+        &self,
+        id: &ModelId,
+        demo_model: &Path,
+    ) -> Result<Arc<ResolvedModel>, ChatError> {
+        let path = path_of(id, demo_model)?;
+        let stamp = stamp(&path);
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned();
+        if let Some((then, model)) = known
+            && then == stamp
+            && stamp.0.is_some()
+        {
+            return Ok(model);
+        }
+        let checkpoint = inspect_headers(&path).map_err(|e| ChatError::Refused(e.failure()))?;
+        if let Some(failure) = checkpoint.blocking {
+            return Err(ChatError::Refused(failure));
+        }
+        let model = Arc::new(ResolvedModel {
+            id: id.clone(),
+            name: entry_name(id, &checkpoint),
+            vision: checkpoint.vision == Vision::Supported,
+            tiling: checkpoint.tiling,
+            max_context_tokens: match checkpoint.max_context_tokens {
+                0 => u32::MAX,
+                tokens => tokens,
+            },
+            quants: checkpoint
+                .quants
+                .iter()
+                .map(|quant| quant.as_str())
+                .collect(),
+            path,
+        });
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone(), (stamp, model.clone()));
+        Ok(model)
+    }
+}
+
+fn path_of(id: &ModelId, demo_model: &Path) -> Result<PathBuf, ChatError> {
+    match id.local_path() {
+        Some(path) => Ok(PathBuf::from(path)),
+        None if id.is_demo() => Ok(demo_model.to_owned()),
+        None => Err(ChatError::NoModel { id: id.to_string() }),
+    }
+}
+
+fn entry_name(id: &ModelId, checkpoint: &Checkpoint) -> String {
+    if id.is_demo() {
+        ModelEntry::demo(checkpoint).name
+    } else {
+        checkpoint.name.clone()
+    }
+}
+
+/// One line of the list, whatever state the model is in. Blocks.
+fn entry(id: ModelId, path: &Path) -> ModelEntry {
+    match inspect(path) {
+        Ok(checkpoint) if id.is_demo() => ModelEntry::demo(&checkpoint),
+        Ok(checkpoint) => ModelEntry::from_checkpoint(id, &checkpoint),
+        Err(error) => ModelEntry::from_problem(id, path, &error),
+    }
+}
+
+impl Chat {
+    /// The demo model and those that the user added; a model that cannot be used stays in the list with the reason.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn list_models(&self) -> Result<Vec<ModelEntry>, ChatError> {
+        self.blocking(|chat| {
+            let mut models = vec![entry(ModelId::demo(), &chat.config().demo_model)];
+            models.extend(
+                chat.store()
+                    .local_models()?
+                    .iter()
+                    .map(|path| entry(ModelId::local(path), Path::new(path))),
+            );
+            Ok(models)
+        })
+        .await
+    }
+
+    /// Adds a folder or GGUF file to the list.
+    ///
+    /// # Errors
+    /// It is no model (nothing is added), or the store fails.
+    pub async fn add_local_model(&self, path: PathBuf) -> Result<ModelEntry, ChatError> {
+        self.blocking(move |chat| {
+            let path = std::fs::canonicalize(&path).unwrap_or(path);
+            if std::fs::canonicalize(&chat.config().demo_model).is_ok_and(|demo| demo == path) {
+                return Ok(entry(ModelId::demo(), &path));
+            }
+            let checkpoint = inspect(&path).map_err(|e| ChatError::Refused(e.failure()))?;
+            let text = path.to_str().ok_or_else(|| {
+                ChatError::Refused(Failure::new(
+                    "modelPathUnreadable",
+                    format!("The name of {} is not readable text.", path.display()),
+                    "Rename the folder or file, then choose it again.",
+                ))
+            })?;
+            chat.store().add_local_model(text, now_ms())?;
+            Ok(ModelEntry::from_checkpoint(
+                ModelId::local(text),
+                &checkpoint,
+            ))
+        })
+        .await
+    }
+
+    /// Takes a model out of the list; its files stay. If it was the chosen one, the demo model is chosen.
+    ///
+    /// # Errors
+    /// It is not a local model, or the store fails.
+    pub async fn forget_model(&self, id: ModelId) -> Result<(), ChatError> {
+        let Some(path) = id.local_path().map(str::to_owned) else {
+            return Err(ChatError::NoModel { id: id.to_string() });
+        };
+        let settings = self.settings().await;
+        if settings.model_id == id {
+            self.update_settings(Settings {
+                model_id: ModelId::demo(),
+                ..settings
+            })
+            .await?;
+        }
+        self.blocking(move |chat| Ok(chat.store().forget_local_model(&path)?))
+            .await
+    }
 }

@@ -3,6 +3,7 @@
 //! Outside: what the page sees of other conversations, and choosing the model.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use paddock_conversation::{
     ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, ImageRef, Message,
@@ -43,7 +44,7 @@ struct Plan {
     outline: Outline,
     /// Planned tokens of each picture of the outline; none where the model's tiling is not known.
     planned: Vec<Option<u32>>,
-    model: ResolvedModel,
+    model: Arc<ResolvedModel>,
     settings: Settings,
 }
 
@@ -198,7 +199,7 @@ impl Chat {
     fn plan_turn(
         &self,
         turn: Turn,
-        model: ResolvedModel,
+        model: Arc<ResolvedModel>,
         settings: Settings,
     ) -> Result<Plan, ChatError> {
         let store = self.store();

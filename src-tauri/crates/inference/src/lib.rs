@@ -20,5 +20,6 @@ pub use engine::{
 };
 pub use error::EngineError;
 pub use local::LocalEngine;
+pub use paddock_protocol::engine::LoadErrorCode;
 pub use snapshot::{EngineSnapshot, EngineState};
 pub use supervisor::{EngineHandle, LoadSpec, SupervisorConfig, start_supervisor};
