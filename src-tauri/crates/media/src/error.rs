@@ -97,6 +97,18 @@ pub enum MediaError {
         /// How many there are.
         total: u32,
     },
+    /// The model does not take pictures of this shape.
+    #[error(
+        "The picture is {width_px} x {height_px} pixels; this model takes none that are more than {max_ratio} times as long as wide."
+    )]
+    TooNarrow {
+        /// Its width.
+        width_px: u32,
+        /// Its height.
+        height_px: u32,
+        /// Longest side by shortest side that the model takes.
+        max_ratio: u32,
+    },
     /// The picture could not be written as PNG or JPEG.
     #[error("The picture could not be written: {detail}.")]
     NotWritten {
@@ -122,6 +134,7 @@ impl MediaError {
             Self::NotBuiltIn { .. } => "imageNotBuiltIn",
             Self::Locked { .. } => "imageLocked",
             Self::NoSuchFrame { .. } => "imageNoSuchFrame",
+            Self::TooNarrow { .. } => "imageTooNarrow",
             Self::NotWritten { .. } => "imageNotWritten",
         }
     }
@@ -156,6 +169,7 @@ impl MediaError {
             }
             Self::Locked { .. } => "Save a copy without the password and attach that.",
             Self::NoSuchFrame { .. } => "Choose a number between 1 and the number of frames.",
+            Self::TooNarrow { .. } => "Crop it to the part you want to ask about.",
             Self::NotWritten { .. } => "Free some memory and try again.",
         }
     }

@@ -90,3 +90,12 @@ pub(crate) fn webp(bytes: &[u8]) -> u32 {
     }
     frames
 }
+
+/// Whether a WebP file is shorter than its first line says.
+pub(crate) fn webp_cut_off(bytes: &[u8]) -> bool {
+    let length = bytes
+        .get(4..8)
+        .and_then(|l| l.try_into().ok())
+        .map_or(0, u32::from_le_bytes);
+    bytes.len() < (length as usize).saturating_add(8)
+}

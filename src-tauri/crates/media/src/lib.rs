@@ -15,6 +15,7 @@ mod note;
 mod orientation;
 mod output;
 mod probe;
+mod resample;
 pub mod tiling;
 
 pub use decode::{Upright, decode_frame, decode_preview, decode_upright};
@@ -27,4 +28,5 @@ pub use orientation::Orientation;
 pub use output::{encode_jpeg, encode_png, thumbnail};
 pub use paddock_conversation::ImageSize;
 pub use probe::{Probe, probe};
+pub use resample::Resampling;
 pub use tiling::{Grid, TilePlan, Tiling};

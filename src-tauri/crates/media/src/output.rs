@@ -2,9 +2,10 @@
 //!
 //! Outside: where the bytes are kept.
 
-use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs, imageops};
+use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs};
 
-use crate::MediaError;
+use crate::resample::resize;
+use crate::{ImageSize, MediaError, Resampling};
 
 /// `image`, made smaller so that its longer side is at most `max_edge_px` (at least 1); never made larger.
 #[must_use]
@@ -14,10 +15,12 @@ pub fn thumbnail(image: &RgbImage, max_edge_px: u32) -> RgbImage {
         return image.clone();
     }
     let scaled = |side: u32| {
-        let side = u64::from(side) * u64::from(max_edge_px.max(1)) / u64::from(edge);
+        let edge = u64::from(edge);
+        let side = (u64::from(side) * u64::from(max_edge_px.max(1)) + edge / 2) / edge;
         u32::try_from(side).unwrap_or(max_edge_px).max(1)
     };
-    imageops::thumbnail(image, scaled(image.width()), scaled(image.height()))
+    let size = ImageSize::new(scaled(image.width()), scaled(image.height()));
+    resize(image, size, Resampling::Bilinear)
 }
 
 /// `image` as PNG: lossless, quick to write, no metadata.

@@ -9,6 +9,7 @@ use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder};
 use serde::{Deserialize, Serialize};
 use tiff::tags::Tag;
 
+use crate::colour::Channels;
 use crate::decode::{self, guard, simple::damaged, tiff as tiff_pages};
 use crate::{Format, ImageSize, Limits, MediaError, Orientation, frames, jpeg};
 
@@ -297,8 +298,13 @@ fn probe_tiff(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, Media
     let failed = tiff_pages::damaged;
     let mut reader = tiff_pages::open(bytes, limits, number)?;
     let (width_px, height_px) = reader.dimensions().map_err(failed)?;
-    let (channels, bits) = tiff_pages::kind(reader.colortype().map_err(failed)?)?;
-    let number = reader
+    let palette = tiff_pages::colour_map(&mut reader)?.is_some();
+    let (channels, bits) = if palette {
+        (Channels::Rgb, 8)
+    } else {
+        tiff_pages::kind(reader.colortype().map_err(failed)?)?
+    };
+    let turn = reader
         .find_tag_unsigned::<u16>(Tag::Orientation)
         .map_err(failed)?
         .unwrap_or(1);
@@ -313,7 +319,7 @@ fn probe_tiff(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, Media
             width_px,
             height_px,
         },
-        Orientation::from_exif(number),
+        Orientation::from_exif(turn),
     );
     Ok(Probe {
         bits,

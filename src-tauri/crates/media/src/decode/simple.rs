@@ -9,7 +9,7 @@ use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError};
 
 use super::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, Limits, MediaError, Probe};
+use crate::{Format, ImageSize, Limits, MediaError, Probe, frames};
 
 pub(super) fn decode(
     bytes: &[u8],
@@ -18,7 +18,12 @@ pub(super) fn decode(
     number: u32,
 ) -> Result<Stored, MediaError> {
     let format = probe.format;
-    let failed = |e| damaged(format, e);
+    let failed = |e| match damaged(format, e) {
+        MediaError::Damaged { .. } if format == Format::WebP && frames::webp_cut_off(bytes) => {
+            MediaError::Truncated { format }
+        }
+        other => other,
+    };
     let input = Cursor::new(bytes);
     let mut bounds = image::Limits::no_limits();
     bounds.max_alloc = Some(limits.max_decode_bytes);

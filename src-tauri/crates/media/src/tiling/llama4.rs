@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Files, Grid, Resampling, TilePlan, positive};
-use crate::ImageSize;
+use super::{Files, Grid, TilePlan, positive};
+use crate::{ImageSize, Resampling};
 
 /// Llama 4's numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,8 @@ impl Llama4 {
                 width_px: self.tile_px,
                 height_px: self.tile_px,
             }),
+            global_from_seen: false,
+            cut_first: false,
             resampling: Resampling::Bilinear,
         }
     }

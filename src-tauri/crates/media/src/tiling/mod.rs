@@ -5,15 +5,21 @@
 //! Each family's rules are a pure function of the model's own configuration files, written after the family's processor
 //! in Hugging Face transformers and compared with it on hundreds of sizes (`tests/fixtures/tiling`).
 
+mod gemma3;
+mod idefics3;
 mod llama4;
 mod plan;
+mod qwen_vl;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ImageSize;
+use crate::{ImageSize, MediaError};
+pub use gemma3::{Gemma3, PanAndScan};
+pub use idefics3::Idefics3;
 pub use llama4::Llama4;
-pub use plan::{Grid, Resampling, TilePlan};
+pub use plan::{Grid, TilePlan};
+pub use qwen_vl::QwenVl;
 
 /// The rules by which one model cuts pictures, read from its configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +27,12 @@ pub use plan::{Grid, Resampling, TilePlan};
 pub enum Tiling {
     /// Llama 4: Scout, Maverick and the demo model.
     Llama4(Llama4),
+    /// Idefics3, SmolVLM and SmolVLM2.
+    Idefics3(Idefics3),
+    /// Qwen2-VL, Qwen2.5-VL and Qwen3-VL.
+    QwenVl(QwenVl),
+    /// Gemma 3.
+    Gemma3(Gemma3),
 }
 
 impl Tiling {
@@ -43,15 +55,46 @@ impl Tiling {
         };
         match config.get("model_type")?.as_str()? {
             "llama4" => Llama4::from_files(&files).map(Self::Llama4),
+            "idefics3" | "smolvlm" => Idefics3::from_files(&files).map(Self::Idefics3),
+            "qwen2_vl" | "qwen2_5_vl" => QwenVl::from_files(&files, false).map(Self::QwenVl),
+            "qwen3_vl" | "qwen3_vl_moe" => QwenVl::from_files(&files, true).map(Self::QwenVl),
+            // The text-only sizes of Gemma 3 say "gemma3_text".
+            "gemma3" => Gemma3::from_files(&files).map(Self::Gemma3),
             _ => None,
         }
     }
 
-    /// What the model will see of a picture of `upright` pixels.
+    /// Whether the model takes a picture of `upright` pixels at all; ask before sending.
+    ///
+    /// # Errors
+    /// [`MediaError::TooNarrow`] for pictures that are far longer than wide, which Qwen-VL refuses.
+    pub fn check(&self, upright: ImageSize) -> Result<(), MediaError> {
+        let long = upright.width_px.max(upright.height_px);
+        let short = upright.width_px.min(upright.height_px).max(1);
+        match self {
+            Self::QwenVl(_) if long > short.saturating_mul(qwen_vl::MAX_RATIO) => {
+                Err(MediaError::TooNarrow {
+                    width_px: upright.width_px,
+                    height_px: upright.height_px,
+                    max_ratio: qwen_vl::MAX_RATIO,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the model will see of a picture of `upright` pixels, each side from 1 to 65,535.
     #[must_use]
     pub fn plan(&self, upright: ImageSize) -> TilePlan {
+        let upright = ImageSize::new(
+            upright.width_px.clamp(1, 65_535),
+            upright.height_px.clamp(1, 65_535),
+        );
         match self {
             Self::Llama4(rules) => rules.plan(upright),
+            Self::Idefics3(rules) => rules.plan(upright),
+            Self::QwenVl(rules) => rules.plan(upright),
+            Self::Gemma3(rules) => rules.plan(upright),
         }
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Outside: how a family arrives at its plan.
 
-use image::{GenericImage, Rgb, RgbImage};
+use image::{GenericImage, RgbImage};
 use serde::{Deserialize, Serialize};
 
 use crate::ImageSize;
+use crate::resample::{Resampling, resize};
 
 /// Tiles in rows and columns, both at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
@@ -15,18 +16,6 @@ pub struct Grid {
     pub rows: u32,
     /// Tiles from left to right.
     pub columns: u32,
-}
-
-/// How pixels are weighed when a picture is scaled; all of them antialiased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
-#[serde(rename_all = "camelCase")]
-pub enum Resampling {
-    /// Triangle filter.
-    Bilinear,
-    /// Cubic filter with a = -0.5.
-    Bicubic,
-    /// Lanczos filter with three lobes.
-    Lanczos,
 }
 
 /// What a model sees of one picture.
@@ -51,6 +40,10 @@ pub struct TilePlan {
     pub(crate) via: Vec<ImageSize>,
     /// Size of the small whole picture, if there is one.
     pub(crate) global: Option<ImageSize>,
+    /// The small whole picture is made from the scaled one, not from the original.
+    pub(crate) global_from_seen: bool,
+    /// The picture is cut before it is scaled, not after.
+    pub(crate) cut_first: bool,
     /// How it is scaled.
     pub(crate) resampling: Resampling,
 }
@@ -61,30 +54,66 @@ impl TilePlan {
     /// `upright` has to be the picture the plan was made for.
     #[must_use]
     pub fn render(&self, upright: &RgbImage) -> RgbImage {
-        let seen = resize(upright, self.seen, self.resampling);
+        if self.cut_first {
+            return self.render_crops(upright);
+        }
+        let seen = self.scaled(upright);
         if self.seen == self.canvas {
             return seen;
         }
-        let mut canvas =
-            RgbImage::from_pixel(self.canvas.width_px, self.canvas.height_px, Rgb([0, 0, 0]));
-        // Never fails: no family scales a picture beyond its canvas.
-        let _ = canvas.copy_from(&seen, 0, 0);
+        let mut canvas = RgbImage::new(self.canvas.width_px, self.canvas.height_px);
+        put(&mut canvas, &seen, 0, 0);
         canvas
     }
 
     /// The exact pixels of the small whole picture, if the model gets one.
     #[must_use]
     pub fn render_global(&self, upright: &RgbImage) -> Option<RgbImage> {
-        self.global
-            .map(|size| resize(upright, size, self.resampling))
+        let size = self.global?;
+        Some(if self.global_from_seen {
+            resize(&self.scaled(upright), size, self.resampling)
+        } else {
+            resize(upright, size, self.resampling)
+        })
+    }
+
+    fn scaled(&self, upright: &RgbImage) -> RgbImage {
+        let mut sizes = self.via.iter().chain([&self.seen]);
+        let first = sizes
+            .next()
+            .map(|size| resize(upright, *size, self.resampling));
+        let first = first.unwrap_or_else(|| upright.clone());
+        sizes.fold(first, |image, size| resize(&image, *size, self.resampling))
+    }
+
+    fn render_crops(&self, upright: &RgbImage) -> RgbImage {
+        let Grid { rows, columns } = self.grid;
+        let tile = ImageSize::new(self.canvas.width_px / columns, self.canvas.height_px / rows);
+        let (width, height) = (
+            upright.width().div_ceil(columns),
+            upright.height().div_ceil(rows),
+        );
+        let mut canvas = RgbImage::new(self.canvas.width_px, self.canvas.height_px);
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)))
+        {
+            // The last crop may be narrower than the others.
+            let crop =
+                image::imageops::crop_imm(upright, column * width, row * height, width, height)
+                    .to_image();
+            let crop = resize(&crop, tile, self.resampling);
+            put(
+                &mut canvas,
+                &crop,
+                column * tile.width_px,
+                row * tile.height_px,
+            );
+        }
+        canvas
     }
 }
 
-fn resize(image: &RgbImage, to: ImageSize, resampling: Resampling) -> RgbImage {
-    let filter = match resampling {
-        Resampling::Bilinear => image::imageops::Triangle,
-        Resampling::Bicubic => image::imageops::CatmullRom,
-        Resampling::Lanczos => image::imageops::Lanczos3,
-    };
-    image::imageops::resize(image, to.width_px, to.height_px, filter)
+fn put(canvas: &mut RgbImage, image: &RgbImage, x: u32, y: u32) {
+    // Never fails: no family scales a picture beyond its canvas.
+    let fits = canvas.copy_from(image, x, y);
+    debug_assert!(fits.is_ok());
 }
