@@ -1,5 +1,7 @@
 //! The use cases on a real store and a real process, the engine driven by hand: what a user would see of each turn.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

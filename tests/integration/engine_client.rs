@@ -1,5 +1,7 @@
 //! The protocol client against a real HTTP server: cuts, errors, ends, and the dialects of other servers.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
 use futures_util::StreamExt as _;
 use paddock_conversation::{FinishReason, Usage};
 use paddock_inference::{

@@ -2,6 +2,8 @@
 //!
 //! Outside: whether the numbers are those of the reference implementation (the engine's own tests).
 
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -221,7 +223,8 @@ async fn an_engine_killed_in_mid_answer_is_replaced_for_the_next_question() {
         }
     });
     let broken = chat.send(asked, sink).await.unwrap();
-    gone(killed.lock().unwrap().expect("no word came")).await;
+    let pid = killed.lock().unwrap().expect("no word came");
+    gone(pid).await;
     // The model is so small that the whole answer may be on its way before the signal arrives.
     if finished(&broken.assistant) == FinishReason::Failed {
         assert!(!broken.assistant.text().is_empty());
@@ -349,7 +352,10 @@ async fn the_command_lines_question_is_answered_without_a_store() {
     assert_eq!((streamed, outcome.failure), (outcome.text, None));
     assert_eq!(outcome.images.len(), 1);
     assert!(outcome.images[0].tokens > 0 && outcome.load_ms > 0.0 && outcome.usage.is_some());
-    assert!(engine_pids().is_empty(), "the engine ends with the question");
+    assert!(
+        engine_pids().is_empty(),
+        "the engine ends with the question"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

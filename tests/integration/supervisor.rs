@@ -1,5 +1,7 @@
 //! The supervisor with real processes: loading, switching, dying, giving up, ending.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 

@@ -15,14 +15,11 @@ use paddock_inference::{
     EngineHandle, EngineSnapshot, EngineState, LoadSpec, SupervisorConfig, start_supervisor,
 };
 use paddock_store::Store;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::active::ActiveAnswers;
 use crate::model::{KnownModels, ResolvedModel};
-use crate::{
-    AttachOutcome, ChatError, ImagePlan, Picture, PictureForm, PromptPlan, Settings, pictures,
-    prompt, settings,
-};
+use crate::{ChatError, Settings, settings};
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
 const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -103,6 +100,11 @@ impl Chat {
         // What is not written by then is marked at the next start.
         let _ = tokio::time::timeout(CLOSING_PATIENCE, written).await;
         self.0.engine.stop().await;
+    }
+
+    /// Leave to decode a picture.
+    pub(crate) async fn decoder(&self) -> Option<SemaphorePermit<'_>> {
+        self.0.decoders.acquire().await.ok()
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -241,137 +243,6 @@ impl Chat {
     ) -> Result<Draft, ChatError> {
         self.blocking(move |chat| Ok(chat.store().load_draft(conversation)?))
             .await
-    }
-
-    // ---- pictures
-
-    /// Takes a picture in. A file that cannot be taken is an outcome, not an error.
-    pub async fn attach(&self, name: String, bytes: Vec<u8>) -> AttachOutcome {
-        let keep_original = self.settings().await.keep_originals;
-        let _turn = self.0.decoders.acquire().await;
-        let file = name.clone();
-        let attached = self
-            .blocking(move |chat| {
-                pictures::take_in(chat.store(), &file, &bytes, keep_original, now_ms())
-            })
-            .await;
-        match attached {
-            Ok(attachment) => AttachOutcome::Attached { attachment },
-            Err(error) => AttachOutcome::Refused {
-                name,
-                failure: error.failure(),
-            },
-        }
-    }
-
-    /// Takes in a file that the user chose or dropped.
-    pub async fn attach_file(&self, path: PathBuf) -> AttachOutcome {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
-        let read = self
-            .blocking(move |_| pictures::read_file(&path).map_err(ChatError::Refused))
-            .await;
-        match read {
-            Ok(bytes) => self.attach(name, bytes).await,
-            Err(error) => AttachOutcome::Refused {
-                name,
-                failure: error.failure(),
-            },
-        }
-    }
-
-    /// Takes in one of the example pictures.
-    pub async fn attach_sample(&self, name: String) -> AttachOutcome {
-        let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-        let path = self.config().samples_folder.join(format!("{name}.png"));
-        if !valid || !path.is_file() {
-            let failure = ChatError::NoSample { name: name.clone() }.failure();
-            return AttachOutcome::Refused { name, failure };
-        }
-        self.attach_file(path).await
-    }
-
-    /// A kept picture as the page shows it.
-    ///
-    /// # Errors
-    /// It is gone, or the chosen model's way of seeing is not known ([`PictureForm::Seen`]).
-    pub async fn picture(&self, id: ImageId, form: PictureForm) -> Result<Picture, ChatError> {
-        let tiling = match form {
-            PictureForm::Seen => self
-                .resolve(self.settings().await.model_id)
-                .await?
-                .tiling
-                .clone()
-                .clone(),
-            PictureForm::Thumb | PictureForm::Full => None,
-        };
-        self.blocking(move |chat| pictures::show(chat.store(), &id, form, tiling.as_ref()))
-            .await
-    }
-
-    /// What sending this would cost, and why it could not be sent.
-    ///
-    /// # Errors
-    /// A picture or the parent is gone, or the model is.
-    pub async fn plan_prompt(
-        &self,
-        text: String,
-        images: Vec<ImageId>,
-        conversation: Option<ConversationId>,
-        parent: Option<MessageId>,
-    ) -> Result<PromptPlan, ChatError> {
-        let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
-        self.blocking(move |chat| {
-            let parts = match chat.parts(&text, &images) {
-                Err(ChatError::NothingToSend) => Vec::new(),
-                parts => parts?,
-            };
-            let messages = match conversation {
-                Some(id) => chat.store().messages(id)?,
-                None => Vec::new(),
-            };
-            let tree = MessageTree::new(&messages);
-            let path = parent
-                .map(|leaf| tree.path(leaf))
-                .transpose()?
-                .unwrap_or_default();
-            let outline = prompt::outline(&settings.system_prompt, &path, Some(&parts));
-            let length = prompt::length(
-                &settings.system_prompt,
-                &path,
-                Some(&parts),
-                &model.id,
-                |image| model.prompt_tokens(image).unwrap_or(0),
-            );
-            let refusal = chat.refusal(&model, &settings, &path, Some(&parts), &outline);
-            let images = images
-                .iter()
-                .filter_map(|id| {
-                    let image = outline.images().find(|image| image.id == *id)?;
-                    let plan = model.tiling.as_ref()?.plan(image.size);
-                    Some(ImagePlan {
-                        id: id.clone(),
-                        grid: plan.grid,
-                        global_tile: plan.global_tile,
-                        seen: plan.seen,
-                        canvas: plan.canvas,
-                        tokens: plan.tokens,
-                        exact: plan.exact,
-                    })
-                })
-                .collect();
-            Ok(PromptPlan {
-                images,
-                prompt_tokens_estimate: length.estimate,
-                context_tokens: chat.context_tokens(&model, &settings),
-                refusal: refusal.map(|error| error.failure()),
-            })
-        })
-        .await
     }
 
     // ---- engine and models

@@ -8,6 +8,7 @@ mod chat;
 mod error;
 mod model;
 mod pictures;
+mod plan;
 mod prompt;
 mod settings;
 mod stream;

@@ -3,7 +3,7 @@
 //! Outside: decoding itself (the media crate) and where files lie (the store).
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use paddock_conversation::{Attachment, Failure, ImageId, ImageSize};
 use paddock_inference::ImageData;
@@ -12,13 +12,81 @@ use paddock_media::{
 };
 use paddock_store::{Blobs, Rendition, Store};
 
-use crate::{ChatError, Picture, PictureForm};
+use crate::chat::{Chat, now_ms};
+use crate::{AttachOutcome, ChatError, Picture, PictureForm};
 
 /// Longest side of a thumbnail: twice what the page shows, for dense screens.
 const THUMB_EDGE_PX: u32 = 512;
 const THUMB_QUALITY: u8 = 85;
 /// Most pixels of the copy that is shown and sent. No model's tiling looks at more; a larger one only costs time.
 const MAX_KEPT_PIXELS: u64 = 16 << 20;
+
+impl Chat {
+    /// Takes a picture in. A file that cannot be taken is an outcome, not an error.
+    pub async fn attach(&self, name: String, bytes: Vec<u8>) -> AttachOutcome {
+        let keep_original = self.settings().await.keep_originals;
+        let _turn = self.decoder().await;
+        let file = name.clone();
+        let attached = self
+            .blocking(move |chat| take_in(chat.store(), &file, &bytes, keep_original, now_ms()))
+            .await;
+        match attached {
+            Ok(attachment) => AttachOutcome::Attached { attachment },
+            Err(error) => AttachOutcome::Refused {
+                name,
+                failure: error.failure(),
+            },
+        }
+    }
+
+    /// Takes in a file that the user chose or dropped.
+    pub async fn attach_file(&self, path: PathBuf) -> AttachOutcome {
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        let read = self
+            .blocking(move |_| read_file(&path).map_err(ChatError::Refused))
+            .await;
+        match read {
+            Ok(bytes) => self.attach(name, bytes).await,
+            Err(error) => AttachOutcome::Refused {
+                name,
+                failure: error.failure(),
+            },
+        }
+    }
+
+    /// Takes in one of the example pictures.
+    pub async fn attach_sample(&self, name: String) -> AttachOutcome {
+        let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+        let path = self.config().samples_folder.join(format!("{name}.png"));
+        if !valid || !path.is_file() {
+            let failure = ChatError::NoSample { name: name.clone() }.failure();
+            return AttachOutcome::Refused { name, failure };
+        }
+        self.attach_file(path).await
+    }
+
+    /// A kept picture as the page shows it.
+    ///
+    /// # Errors
+    /// It is gone, or the chosen model's way of seeing is not known ([`PictureForm::Seen`]).
+    pub async fn picture(&self, id: ImageId, form: PictureForm) -> Result<Picture, ChatError> {
+        let tiling = match form {
+            PictureForm::Seen => self
+                .resolve(self.settings().await.model_id)
+                .await?
+                .tiling
+                .clone()
+                .clone(),
+            PictureForm::Thumb | PictureForm::Full => None,
+        };
+        self.blocking(move |chat| show(chat.store(), &id, form, tiling.as_ref()))
+            .await
+    }
+}
 
 /// Decodes a file and keeps it: the original (if wanted), an upright copy, a thumbnail. Blocks.
 pub fn take_in(

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use paddock_conversation::{
-    ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, ImageRef, Message,
-    MessageId, MessageTree, Part, Role, Timings, Usage,
+    ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, Message, MessageId,
+    MessageTree, Role, Timings, Usage,
 };
 use paddock_inference::{
     Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart,
@@ -260,61 +260,6 @@ impl Chat {
             planned,
             model,
             settings,
-        })
-    }
-
-    /// Pictures first, then the text: the order that vision models are trained on.
-    pub(crate) fn parts(&self, text: &str, images: &[ImageId]) -> Result<Vec<Part>, ChatError> {
-        let mut parts = Vec::with_capacity(images.len() + 1);
-        for id in images {
-            let attachment = self.store().attachment(id)?;
-            parts.push(Part::Image {
-                image: ImageRef {
-                    id: id.clone(),
-                    name: attachment.name,
-                    size: attachment.upright,
-                    alt: None,
-                },
-            });
-        }
-        let text = text.trim();
-        if !text.is_empty() {
-            parts.push(Part::Text {
-                text: text.to_owned(),
-            });
-        }
-        if parts.is_empty() {
-            return Err(ChatError::NothingToSend);
-        }
-        Ok(parts)
-    }
-
-    /// Why this prompt cannot be answered, as far as that is certain without asking the engine.
-    pub(crate) fn refusal(
-        &self,
-        model: &ResolvedModel,
-        settings: &Settings,
-        path: &[&Message],
-        question: Option<&[Part]>,
-        outline: &Outline,
-    ) -> Option<ChatError> {
-        if !model.vision && outline.images().next().is_some() {
-            return Some(ChatError::ModelCannotSee {
-                model: model.name.clone(),
-            });
-        }
-        let length = prompt::length(
-            &settings.system_prompt,
-            path,
-            question,
-            &model.id,
-            |image| model.prompt_tokens(image).unwrap_or(0),
-        );
-        let context = self.context_tokens(model, settings);
-        // One token must be left for the answer.
-        (length.at_least >= context).then_some(ChatError::ContextTooSmall {
-            needed: length.at_least,
-            context,
         })
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod engine;
 mod environment;
 mod error;
+mod handle;
 mod local;
 mod process;
 mod snapshot;
@@ -19,7 +20,8 @@ pub use engine::{
     PromptMessage, PromptPart, PromptRole,
 };
 pub use error::EngineError;
+pub use handle::{EngineHandle, LoadSpec, SupervisorConfig};
 pub use local::LocalEngine;
 pub use paddock_protocol::engine::LoadErrorCode;
 pub use snapshot::{EngineSnapshot, EngineState};
-pub use supervisor::{EngineHandle, LoadSpec, SupervisorConfig, start_supervisor};
+pub use supervisor::start_supervisor;

@@ -4,7 +4,6 @@
 //! next need starts it again, a few times at most.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use paddock_conversation::ModelLabel;
@@ -12,8 +11,12 @@ use paddock_protocol::engine::{EngineLine, LoadStage, Ready};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::handle::{EngineReply, Order};
 use crate::process::{Exit, Process, ProcessEvent};
-use crate::{Endpoint, EngineError, EngineSnapshot, EngineState, LocalEngine, OpenAiClient};
+use crate::{
+    Endpoint, EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
+    OpenAiClient, SupervisorConfig,
+};
 
 /// Deaths within this span count together.
 const DEATH_WINDOW: Duration = Duration::from_secs(60);
@@ -21,69 +24,6 @@ const DEATH_WINDOW: Duration = Duration::from_secs(60);
 const MAX_DEATHS: usize = 3;
 /// Pause before the second start in the window; it doubles with each further death.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-#[derive(Debug, Clone)]
-pub struct SupervisorConfig {
-    /// The `paddock-engine` program.
-    pub program: PathBuf,
-}
-
-/// What to load and how. Two equal specs are served by the same process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadSpec {
-    pub model: ModelLabel,
-    pub path: PathBuf,
-    /// `auto`, `cpu`, `cuda:N` or `metal`.
-    pub device: String,
-    /// `auto`, `f32`, `f16` or `bf16`.
-    pub dtype: String,
-    /// `none`, `q8_0`, `q6k`, `q5k` or `q4k`.
-    pub quant: String,
-    /// None: the engine decides.
-    pub context_tokens: Option<u32>,
-    pub threads: Option<u32>,
-}
-
-impl LoadSpec {
-    fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec![
-            "--model".into(),
-            self.path.to_string_lossy().into_owned(),
-            "--device".into(),
-            self.device.clone(),
-            "--dtype".into(),
-            self.dtype.clone(),
-            "--quant".into(),
-            self.quant.clone(),
-            "--port".into(),
-            "0".into(),
-        ];
-        for (name, value) in [
-            ("--context", self.context_tokens),
-            ("--threads", self.threads),
-        ] {
-            if let Some(value) = value {
-                arguments.extend([name.to_owned(), value.to_string()]);
-            }
-        }
-        arguments
-    }
-}
-
-type EngineReply = oneshot::Sender<Result<LocalEngine, EngineError>>;
-
-enum Order {
-    Ready { spec: LoadSpec, reply: EngineReply },
-    Restart { spec: LoadSpec, reply: EngineReply },
-    Stop { reply: oneshot::Sender<()> },
-}
-
-/// The way to the supervisor. When the last handle is dropped, the engine process ends.
-#[derive(Debug, Clone)]
-pub struct EngineHandle {
-    orders: mpsc::Sender<Order>,
-    snapshots: watch::Receiver<EngineSnapshot>,
-}
 
 /// Starts the supervisor as a task of the current tokio runtime. No process is started yet.
 #[must_use]
@@ -107,51 +47,6 @@ pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
     };
     tokio::spawn(supervisor.run(order_inbox, event_inbox));
     EngineHandle { orders, snapshots }
-}
-
-impl EngineHandle {
-    /// The model, loaded: at once if it is, else after the load. Ends another model first.
-    ///
-    /// # Errors
-    /// The engine cannot be started, the load failed, or another model was asked for meanwhile.
-    pub async fn ready(&self, spec: LoadSpec) -> Result<LocalEngine, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.order(Order::Ready { spec, reply }, answer).await?
-    }
-
-    /// Ends the process if there is one and starts anew, whatever happened before.
-    ///
-    /// # Errors
-    /// As [`Self::ready`].
-    pub async fn restart(&self, spec: LoadSpec) -> Result<LocalEngine, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.order(Order::Restart { spec, reply }, answer).await?
-    }
-
-    /// Ends the process and waits until it is gone and its memory free.
-    pub async fn stop(&self) {
-        let (reply, answer) = oneshot::channel();
-        let _ = self.order(Order::Stop { reply }, answer).await;
-    }
-
-    async fn order<T>(&self, order: Order, answer: oneshot::Receiver<T>) -> Result<T, EngineError> {
-        self.orders
-            .send(order)
-            .await
-            .map_err(|_| EngineError::ShutDown)?;
-        answer.await.map_err(|_| EngineError::ShutDown)
-    }
-
-    #[must_use]
-    pub fn snapshot(&self) -> EngineSnapshot {
-        self.snapshots.borrow().clone()
-    }
-
-    /// Every change from now on; the current value is there at once.
-    #[must_use]
-    pub fn subscribe(&self) -> watch::Receiver<EngineSnapshot> {
-        self.snapshots.clone()
-    }
 }
 
 struct Supervisor {

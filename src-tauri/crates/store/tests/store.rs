@@ -1,5 +1,7 @@
 //! The store on a real disk: turns, drafts, search, pictures, crashes, upgrades, and its speed with many chats.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, too
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
