@@ -296,6 +296,17 @@ fn probe_bmp(bytes: &[u8]) -> Result<Probe, MediaError> {
 
 fn probe_tiff(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, MediaError> {
     let failed = tiff_pages::damaged;
+    let mut frames = 1;
+    let mut pages = tiff_pages::open(bytes, limits, 1)?;
+    while pages.more_images() && frames <= limits.max_frames && pages.next_image().is_ok() {
+        frames += 1;
+    }
+    if number == 0 || number > frames {
+        return Err(MediaError::NoSuchFrame {
+            asked: number,
+            total: frames,
+        });
+    }
     let mut reader = tiff_pages::open(bytes, limits, number)?;
     let (width_px, height_px) = reader.dimensions().map_err(failed)?;
     let palette = tiff_pages::colour_map(&mut reader)?.is_some();
@@ -308,11 +319,6 @@ fn probe_tiff(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, Media
         .find_tag_unsigned::<u16>(Tag::Orientation)
         .map_err(failed)?
         .unwrap_or(1);
-    let mut frames = 1;
-    let mut reader = tiff_pages::open(bytes, limits, 1)?;
-    while reader.more_images() && frames <= limits.max_frames && reader.next_image().is_ok() {
-        frames += 1;
-    }
     let probe = Probe::raster(
         Format::Tiff,
         ImageSize {

@@ -2,6 +2,8 @@
 //!
 //! Outside: what `tests/fixtures/images/make.py` does to make them.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 use std::path::PathBuf;
 
 use paddock_media::{Limits, MediaError, RgbImage, decode_preview, decode_upright, probe};
@@ -32,7 +34,18 @@ fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
 /// What is wrong with the outcome of a case, if anything.
 fn check(case: &Value) -> Result<(), String> {
     let bytes = std::fs::read(folder().join(text(case, "file"))).unwrap();
+    let started = std::time::Instant::now();
     let outcome = decode_upright(&bytes, &Limits::DEFAULT);
+    let seconds = started.elapsed().as_secs_f64();
+    if seconds > 10.0 {
+        return Err(format!("took {seconds:.1} seconds"));
+    }
+    if std::env::var_os("PADDOCK_SHOW_INTAKE").is_some() {
+        let said = outcome
+            .as_ref()
+            .map_or_else(ToString::to_string, |u| format!("{:?}", u.notes));
+        println!("{seconds:.2} s {} {said}", text(case, "file"));
+    }
     if let Some(code) = case["refused"].as_str() {
         return match outcome {
             Ok(upright) => Err(format!("was taken: {:?}", upright.probe)),

@@ -20,6 +20,8 @@ pub struct Gemma3 {
     pub tokens_per_square: u32,
     /// Settings of pan and scan, if it is on.
     pub pan_and_scan: Option<PanAndScan>,
+    /// How pictures are scaled.
+    pub resampling: Resampling,
 }
 
 /// When and how long pictures are cut.
@@ -44,6 +46,7 @@ impl Gemma3 {
         let setting = |name: &str| files.preprocessor.get(name);
         let on = setting("do_pan_and_scan").and_then(Value::as_bool) == Some(true);
         Some(Self {
+            resampling: files.resampling(Resampling::Bilinear),
             square: ImageSize::new(side("/size/width")?, side("/size/height")?),
             tokens_per_square: positive(files.processor, "/image_seq_length")
                 .or_else(|| files.preprocessor_u32("/image_seq_length"))
@@ -94,7 +97,7 @@ impl Gemma3 {
             global: crops.map(|_| self.square),
             global_from_seen: false,
             cut_first: crops.is_some(),
-            resampling: Resampling::Bilinear,
+            resampling: self.resampling,
         }
     }
 }

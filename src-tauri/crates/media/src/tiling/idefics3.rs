@@ -25,6 +25,8 @@ pub struct Idefics3 {
     pub splitting: bool,
     /// Tokens of one square: 169, 81 or 64 in the released models.
     pub tokens_per_tile: u32,
+    /// How pictures are scaled.
+    pub resampling: Resampling,
 }
 
 impl Idefics3 {
@@ -40,6 +42,7 @@ impl Idefics3 {
             / patch_px;
         let switched = |name: &str| files.preprocessor.get(name).and_then(Value::as_bool);
         Some(Self {
+            resampling: files.resampling(Resampling::Lanczos),
             tile_px,
             longest_edge_px: files
                 .preprocessor_u32("/size/longest_edge")
@@ -82,8 +85,7 @@ impl Idefics3 {
             global: split.then_some(tile),
             global_from_seen: true,
             cut_first: false,
-            // transformers asks for Lanczos, which torch does not have, and gets bicubic.
-            resampling: Resampling::Bicubic,
+            resampling: self.resampling,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Llama4 {
     pub resize_to_max_canvas: bool,
     /// Tokens of one tile; 144 in the released models.
     pub tokens_per_tile: u32,
+    /// How pictures are scaled.
+    pub resampling: Resampling,
 }
 
 impl Llama4 {
@@ -42,6 +44,7 @@ impl Llama4 {
         // processing_llama4.py: downsample_ratio = int(round(1.0 / (pixel_shuffle_ratio**2)))
         let patches_a_token = (1.0 / (ratio * ratio)).round() as u32;
         Some(Self {
+            resampling: files.resampling(Resampling::Bilinear),
             tile_px,
             // 16 and off are the image processor's own defaults
             max_tiles: files
@@ -63,15 +66,23 @@ impl Llama4 {
             width_px: grid.columns * self.tile_px,
             height_px: grid.rows * self.tile_px,
         };
-        let bound = if self.resize_to_max_canvas {
-            canvas
-        } else {
-            // A picture is enlarged to one tile's side at most.
-            ImageSize {
-                width_px: upright.width_px.max(self.tile_px).min(canvas.width_px),
-                height_px: upright.height_px.max(self.tile_px).min(canvas.height_px),
+        let bound = |side: u32, canvas: u32| {
+            // A picture is enlarged to one tile's side at most, unless the largest canvas is wanted.
+            let wanted = side.max(self.tile_px);
+            if self.resize_to_max_canvas || canvas < wanted {
+                Bound {
+                    px: canvas,
+                    single: true,
+                }
+            } else {
+                Bound {
+                    px: wanted,
+                    single: false,
+                }
             }
         };
+        let across = bound(upright.width_px, canvas.width_px);
+        let down = bound(upright.height_px, canvas.height_px);
         let tiles = grid.rows * grid.columns;
         let global_tile = tiles > 1;
         let tokens = (tiles + u32::from(global_tile)) * self.tokens_per_tile;
@@ -80,7 +91,7 @@ impl Llama4 {
         TilePlan {
             grid,
             global_tile,
-            seen: fit(upright, bound),
+            seen: fit(upright, across, down),
             canvas,
             tokens,
             prompt_tokens: tokens + marks,
@@ -92,7 +103,7 @@ impl Llama4 {
             }),
             global_from_seen: false,
             cut_first: false,
-            resampling: Resampling::Bilinear,
+            resampling: self.resampling,
         }
     }
 
@@ -140,22 +151,47 @@ impl Llama4 {
     }
 }
 
-/// `get_max_res_without_distortion`: the largest size within `bound` of the same shape, rounded down, at least 1 x 1.
-fn fit(size: ImageSize, bound: ImageSize) -> ImageSize {
-    let across = f64::from(bound.width_px) / f64::from(size.width_px);
-    let down = f64::from(bound.height_px) / f64::from(size.height_px);
-    if across < down {
-        let height_px = (f64::from(size.height_px) * across).floor() as u32;
-        ImageSize {
-            width_px: bound.width_px.max(1),
-            height_px: height_px.min(bound.height_px).max(1),
+/// Largest length of a side. transformers calculates with the canvas as a 32-bit tensor and with the picture's own sides
+/// as Python numbers of 64 bits; a picture of 1280 x 720 differs by a row.
+struct Bound {
+    px: u32,
+    single: bool,
+}
+
+impl Bound {
+    fn scale(&self, side: u32) -> f64 {
+        if self.single {
+            f64::from(self.px as f32 / side as f32)
+        } else {
+            f64::from(self.px) / f64::from(side)
         }
+    }
+
+    /// `side`, scaled by this bound's `scale` and rounded down.
+    fn scaled(&self, side: u32, scale: f64) -> u32 {
+        let product = if self.single {
+            f64::from(side as f32 * scale as f32)
+        } else {
+            f64::from(side) * scale
+        };
+        product.floor() as u32
+    }
+}
+
+/// `get_max_res_without_distortion`: the largest size within the bounds of the same shape, rounded down, at least 1 x 1.
+fn fit(size: ImageSize, across: Bound, down: Bound) -> ImageSize {
+    let (by_width, by_height) = (across.scale(size.width_px), down.scale(size.height_px));
+    let width_decides = if across.single || down.single {
+        (by_width as f32) < by_height as f32
     } else {
-        let width_px = (f64::from(size.width_px) * down).floor() as u32;
-        ImageSize {
-            width_px: width_px.min(bound.width_px).max(1),
-            height_px: bound.height_px.max(1),
-        }
+        by_width < by_height
+    };
+    if width_decides {
+        let height_px = across.scaled(size.height_px, by_width).min(down.px);
+        ImageSize::new(across.px.max(1), height_px.max(1))
+    } else {
+        let width_px = down.scaled(size.width_px, by_height).min(across.px);
+        ImageSize::new(width_px.max(1), down.px.max(1))
     }
 }
 
@@ -168,6 +204,7 @@ mod tests {
         max_tiles: 16,
         resize_to_max_canvas: false,
         tokens_per_tile: 144,
+        resampling: Resampling::Bilinear,
     };
 
     #[test]

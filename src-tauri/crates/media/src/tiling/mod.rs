@@ -14,7 +14,7 @@ mod qwen_vl;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ImageSize, MediaError};
+use crate::{ImageSize, MediaError, Resampling};
 pub use gemma3::{Gemma3, PanAndScan};
 pub use idefics3::Idefics3;
 pub use llama4::Llama4;
@@ -110,6 +110,16 @@ impl Files<'_> {
     /// A number from the preprocessor's settings.
     pub fn preprocessor_u32(&self, pointer: &str) -> Option<u32> {
         positive(self.preprocessor, pointer)
+    }
+
+    /// The filter that `resample` names in Pillow's numbers, or the family's own.
+    pub fn resampling(&self, default: Resampling) -> Resampling {
+        match self.preprocessor.get("resample").and_then(Value::as_u64) {
+            Some(1) => Resampling::Lanczos,
+            Some(2) => Resampling::Bilinear,
+            Some(3) => Resampling::Bicubic,
+            _ => default,
+        }
     }
 
     /// A number from `config.json`.

@@ -19,6 +19,8 @@ pub struct QwenVl {
     pub min_pixels: u64,
     /// Larger pictures are reduced to at most so many pixels.
     pub max_pixels: u64,
+    /// How pictures are scaled.
+    pub resampling: Resampling,
 }
 
 /// Longest a picture may be for its width; beyond it transformers and the engine refuse.
@@ -42,6 +44,7 @@ impl QwenVl {
             (1..=1 << 32).contains(&found).then_some(found)
         };
         Some(Self {
+            resampling: files.resampling(Resampling::Bicubic),
             block_px: patch_px.checked_mul(merge).filter(|block| *block <= 1024)?,
             // The image processor's own defaults
             min_pixels: pixels(["/min_pixels", "/size/shortest_edge"]).unwrap_or(56 * 56),
@@ -70,7 +73,7 @@ impl QwenVl {
             global: None,
             global_from_seen: false,
             cut_first: false,
-            resampling: Resampling::Bicubic,
+            resampling: self.resampling,
         }
     }
 
