@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use paddock_chat::{
-    AttachOutcome, Chat, ChatConfig, GenerationEvent, Phase, PictureForm, SendRequest, Settings,
-    TurnOutcome,
+    AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, Phase, PictureForm,
+    SendRequest, Settings, TurnOutcome, ask,
 };
 use paddock_conversation::{
     Attachment, ConversationId, FinishReason, GenerationId, ImageSize, Message, MessageId,
-    MessageStatus, Part,
+    MessageStatus, ModelId, ModelLabel, Part,
 };
+use paddock_devices::DevicePreference;
+use paddock_inference::EngineState;
 use paddock_tests::fake_engine::{Exchange, FakeEngine, kill, pids, program};
 use serde_json::{Value, json};
 
@@ -188,17 +190,17 @@ async fn a_question_is_answered_shown_and_kept() {
         let phases: Vec<_> = events
             .iter()
             .filter_map(|event| match event {
+                // Told only if it takes a moment.
+                GenerationEvent::Phase {
+                    phase: Phase::LoadingModel,
+                } => None,
                 GenerationEvent::Phase { phase } => Some(*phase),
                 _ => None,
             })
             .collect();
         assert_eq!(
             phases,
-            [
-                Phase::LoadingModel,
-                Phase::ReadingPrompt { tokens: 10 },
-                Phase::Generating
-            ]
+            [Phase::ReadingPrompt { tokens: 10 }, Phase::Generating]
         );
     }
     assert_eq!(deltas(&events), "An animal.");
@@ -445,13 +447,18 @@ async fn stopping_while_the_model_loads_is_immediate() {
     let asked = request("Hello?");
     let generation = asked.generation;
     let (sent, events) = send(&chat, asked);
-    until("the load has begun", || !pids(folder.path()).is_empty()).await;
-    assert!(events.lock().unwrap().iter().any(|event| matches!(
-        event,
-        GenerationEvent::Phase {
-            phase: Phase::LoadingModel
-        }
-    )));
+    until("the load has begun and is told", || {
+        let told = events.lock().unwrap().iter().any(|event| {
+            matches!(
+                event,
+                GenerationEvent::Phase {
+                    phase: Phase::LoadingModel
+                }
+            )
+        });
+        told && !pids(folder.path()).is_empty()
+    })
+    .await;
     chat.cancel(generation);
     let outcome = sent.await.unwrap().unwrap();
     assert_eq!(finished(&outcome.assistant), FinishReason::Cancelled);
@@ -823,6 +830,148 @@ async fn settings_are_checked_and_survive_a_restart() {
     );
     answer(exchange, "Hello").await;
     sent.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_conversation_deleted_in_mid_answer_stops_the_answer() {
+    let mut s = scene().await;
+    let (sent, events) = send(&s.chat, request("Tell me a story"));
+    let mut exchange = s.fake.next().await;
+    exchange.begin().await;
+    exchange.text("Once upon").await;
+    until("words are shown", || deltas(&events) == "Once upon").await;
+    let all = s.chat.list_conversations(None).await.unwrap();
+    // The conversation is new, and already it takes no second question.
+    let second = SendRequest {
+        conversation: Some(all[0].id),
+        ..request("And?")
+    };
+    let refused = send(&s.chat, second).0.await.unwrap().unwrap_err();
+    assert_eq!(refused.failure().code, "busy");
+    s.chat.delete_conversation(all[0].id).await.unwrap();
+    exchange.closed().await;
+    let _ = sent.await.unwrap();
+    s.chat.restore_conversation(all[0].id).await.unwrap();
+    let view = s.chat.open_conversation(all[0].id).await.unwrap();
+    assert_eq!(view.messages[1].text(), "Once upon");
+    assert_eq!(finished(&view.messages[1]), FinishReason::Cancelled);
+}
+
+#[tokio::test]
+async fn models_are_added_chosen_and_forgotten() {
+    let s = scene().await;
+    let demo = s.chat.list_models().await.unwrap();
+    assert!(
+        demo.len() == 1 && demo[0].demo && demo[0].ready && demo[0].vision,
+        "{demo:?}"
+    );
+    let own = s.folder.path().join("my model");
+    std::fs::create_dir(&own).unwrap();
+    let error = s.chat.add_local_model(own.clone()).await.unwrap_err();
+    assert!(error.is_bad_input(), "{error}");
+    for entry in std::fs::read_dir(resources().join("demo-model"))
+        .unwrap()
+        .flatten()
+    {
+        std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
+    }
+    let added = s.chat.add_local_model(own.clone()).await.unwrap();
+    assert_eq!((added.name.as_str(), added.demo), ("my model", false));
+    let same = s
+        .chat
+        .add_local_model(own.join("../my model"))
+        .await
+        .unwrap();
+    assert_eq!(same.id, added.id);
+    s.chat
+        .add_local_model(resources().join("demo-model"))
+        .await
+        .unwrap();
+    assert_eq!(s.chat.list_models().await.unwrap().len(), 2);
+
+    let snapshot = s.chat.load_model(added.id.clone()).await.unwrap();
+    assert_eq!(snapshot.model.unwrap().name, "my model");
+    until("it is loaded", || {
+        matches!(s.chat.engine_snapshot().state, EngineState::Ready { .. })
+    })
+    .await;
+    let arguments = std::fs::read_to_string(s.folder.path().join("arguments")).unwrap();
+    assert!(
+        arguments.contains("/my model\n") && arguments.contains("--context\n8192\n"),
+        "{arguments}"
+    );
+    assert_eq!(s.chat.settings().await.model_id, added.id);
+
+    // Its files vanish: it stays in the list with the reason, and a question is refused before it is kept.
+    std::fs::remove_file(own.join("config.json")).unwrap();
+    let listed = s.chat.list_models().await.unwrap();
+    assert!(
+        !listed[1].ready && listed[1].problem.is_some(),
+        "{listed:?}"
+    );
+    let refused = send(&s.chat, request("Hi")).0.await.unwrap().unwrap_err();
+    assert!(refused.is_bad_input(), "{refused}");
+    s.chat.forget_model(added.id.clone()).await.unwrap();
+    assert_eq!(s.chat.settings().await.model_id, ModelId::demo());
+    assert_eq!(s.chat.list_models().await.unwrap().len(), 1);
+    assert_eq!(
+        s.chat
+            .forget_model(ModelId::demo())
+            .await
+            .unwrap_err()
+            .failure()
+            .code,
+        "noModel"
+    );
+}
+
+#[tokio::test]
+async fn an_engine_that_answers_without_having_seen_the_picture_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fake = FakeEngine::start().await;
+    let config = AskConfig {
+        engine_program: fake.program(folder.path()),
+        model: resources().join("demo-model"),
+        model_label: ModelLabel {
+            id: ModelId::demo(),
+            name: "Demo".into(),
+            quant: "none".into(),
+            place: "this computer".into(),
+        },
+        device: DevicePreference::Auto,
+        quant: "none".into(),
+        context_tokens: None,
+        threads: None,
+    };
+    let question = |images| AskRequest {
+        question: "What is it?".into(),
+        images,
+        system_prompt: String::new(),
+        temperature: 0.0,
+        max_tokens: None,
+    };
+    let asked = question(vec![("a.png".to_owned(), png((56, 56), 1))]);
+    let asked = tokio::spawn(ask(config.clone(), asked, |_| {}));
+    let mut exchange = fake.next().await;
+    exchange.begin().await;
+    exchange.text("A cat, certainly.").await;
+    exchange.finish("stop", (10, 2), &json!({})).await;
+    let outcome = asked.await.unwrap().unwrap();
+    assert_eq!(outcome.text, "A cat, certainly.");
+    assert_eq!(outcome.finish_reason, FinishReason::Failed);
+    assert_eq!(outcome.failure.unwrap().code, "imageNotUsed");
+
+    let bad = question(vec![("b.png".to_owned(), b"no picture".to_vec())]);
+    let error = ask(config.clone(), bad, |_| {}).await.unwrap_err();
+    assert!(
+        error.is_bad_input() && error.to_string().starts_with("b.png: "),
+        "{error}"
+    );
+    assert_eq!(
+        pids(folder.path()).len(),
+        1,
+        "no engine was started for a bad picture"
+    );
 }
 
 #[tokio::test]

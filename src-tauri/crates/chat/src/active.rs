@@ -68,6 +68,15 @@ impl ActiveAnswers {
         })
     }
 
+    /// Stops what is being written in a conversation.
+    pub fn cancel_in(&self, conversation: ConversationId) {
+        for (theirs, token) in self.state().running.values() {
+            if *theirs == Some(conversation) {
+                token.cancel();
+            }
+        }
+    }
+
     pub fn cancel(&self, id: GenerationId) {
         let mut state = self.state();
         if let Some((_, token)) = state.running.get(&id) {
@@ -99,6 +108,15 @@ impl ActiveAnswers {
             FinishReason::Interrupted
         } else {
             FinishReason::Cancelled
+        }
+    }
+}
+
+impl Active<'_> {
+    /// A new conversation has its id from here on.
+    pub fn belongs_to(&self, conversation: ConversationId) {
+        if let Some((theirs, _)) = self.answers.state().running.get_mut(&self.id) {
+            *theirs = Some(conversation);
         }
     }
 }
@@ -139,5 +157,14 @@ mod tests {
         drop(first);
         assert!(answers.begin(GenerationId::random(), conversation).is_ok());
         assert!(answers.is_empty());
+        let new = answers.begin(GenerationId::random(), None).unwrap();
+        let begun = ConversationId::random();
+        new.belongs_to(begun);
+        assert!(matches!(
+            answers.begin(GenerationId::random(), Some(begun)),
+            Err(ChatError::Busy)
+        ));
+        answers.cancel_in(begun);
+        assert!(new.token.is_cancelled());
     }
 }

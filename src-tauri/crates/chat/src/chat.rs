@@ -67,7 +67,12 @@ impl Chat {
         let folder = config.data_folder.clone();
         let (store, settings) = run_blocking(move || {
             let store = Store::open(&folder)?;
-            store.purge_deleted(now_ms().saturating_sub(KEEP_DELETED.as_millis() as u64))?;
+            // What cannot be removed today does not keep anybody from their conversations.
+            if let Err(error) =
+                store.purge_deleted(now_ms().saturating_sub(KEEP_DELETED.as_millis() as u64))
+            {
+                tracing::warn!(%error, "deleted conversations could not be removed");
+            }
             let settings = match store.document(settings::DOCUMENT)? {
                 Some((_, document)) => Settings::from_document(&document),
                 None => Settings::default(),
@@ -186,11 +191,12 @@ impl Chat {
             .await
     }
 
-    /// Hides a conversation; it can be restored for 30 days.
+    /// Hides a conversation and stops an answer being written in it; it can be restored for 30 days.
     ///
     /// # Errors
     /// There is no such conversation, or the store fails.
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<(), ChatError> {
+        self.active().cancel_in(id);
         self.blocking(move |chat| Ok(chat.store().delete_conversation(id, now_ms())?))
             .await
     }
@@ -258,6 +264,26 @@ impl Chat {
         self.0.engine.subscribe()
     }
 
+    /// Begins to load the chosen model, so that the first question need not wait. Does nothing if it is loaded or gone.
+    pub fn preload(&self) {
+        let chat = self.clone();
+        tokio::spawn(async move {
+            let settings = chat.settings().await;
+            let loaded = match chat.resolve(settings.model_id.clone()).await {
+                Ok(model) => chat
+                    .engine()
+                    .ready(chat.load_spec(&model, &settings))
+                    .await
+                    .map(drop)
+                    .map_err(ChatError::from),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = loaded {
+                tracing::warn!(%error, "the model could not be loaded ahead of the first question");
+            }
+        });
+    }
+
     /// Makes a model the chosen one and begins to load it; [`Self::engine_changes`] tells how that goes.
     ///
     /// # Errors
@@ -302,29 +328,20 @@ impl Chat {
         model.load_spec(settings)
     }
 
-    /// Whether exactly this is loaded.
-    pub(crate) fn is_ready(&self, spec: &LoadSpec) -> bool {
-        let snapshot = self.engine_snapshot();
-        matches!(snapshot.state, EngineState::Ready { .. })
-            && snapshot.model.as_ref() == Some(&spec.model)
-    }
-
     /// The context of the running engine if it has this model, else what it will be asked for.
     pub(crate) fn context_tokens(&self, model: &ResolvedModel, settings: &Settings) -> u32 {
         let snapshot = self.engine_snapshot();
         match snapshot.state {
             EngineState::Ready { context_tokens, .. }
-                if snapshot.model.is_some_and(|label| label.id == model.id)
-                    && settings
-                        .context_tokens
-                        .is_none_or(|wanted| wanted == context_tokens) =>
+                if snapshot.model.is_some_and(|label| label.id == model.id) =>
             {
-                context_tokens
+                // A changed setting takes effect with the next question.
+                match settings.context_tokens {
+                    Some(_) => model.context_tokens(settings),
+                    None => context_tokens,
+                }
             }
-            _ => settings
-                .context_tokens
-                .unwrap_or(u32::MAX)
-                .min(model.max_context_tokens),
+            _ => model.context_tokens(settings),
         }
     }
 

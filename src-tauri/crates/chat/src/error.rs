@@ -12,7 +12,7 @@ pub enum ChatError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("The conversation is damaged: {0}.")]
+    #[error("This part of the conversation cannot be shown: {0}.")]
     Tree(#[from] TreeError),
     /// A reason that comes with its words: a picture or a model that cannot be used.
     #[error("{}", .0.message)]
@@ -83,6 +83,7 @@ impl ChatError {
             Self::Store(error) => return error.failure(),
             Self::Engine(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
+            Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
             Self::Tree(_) => (
                 "database",
                 "Open the conversation again, or start a new one.",

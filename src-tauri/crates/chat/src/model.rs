@@ -17,6 +17,10 @@ use paddock_models::{Checkpoint, ModelEntry, Vision, inspect, inspect_headers};
 use crate::chat::{Chat, now_ms};
 use crate::{ChatError, Settings};
 
+/// The context where the user did not choose one: room for several pictures and a long talk, while its memory stays
+/// small beside the weights of any model worth asking.
+const AUTOMATIC_CONTEXT_TOKENS: u32 = 8192;
+
 /// A model that is there and can be loaded.
 #[derive(Debug, Clone)]
 pub struct ResolvedModel {
@@ -49,11 +53,17 @@ impl ResolvedModel {
             device: device_argument(&settings.device),
             dtype: "auto".into(),
             quant: self.quant(settings).to_owned(),
-            context_tokens: settings
-                .context_tokens
-                .map(|tokens| tokens.min(self.max_context_tokens)),
+            context_tokens: Some(self.context_tokens(settings)),
             threads: settings.threads,
         }
+    }
+
+    /// What the engine is asked for: the wanted context or the automatic one, never more than the model has.
+    pub fn context_tokens(&self, settings: &Settings) -> u32 {
+        settings
+            .context_tokens
+            .unwrap_or(AUTOMATIC_CONTEXT_TOKENS)
+            .min(self.max_context_tokens)
     }
 
     /// Image tokens that the model will use for a picture, as the engine counts them.

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use paddock_conversation::{
     ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, Message, MessageId,
@@ -47,6 +48,9 @@ struct Plan {
     model: Arc<ResolvedModel>,
     settings: Settings,
 }
+
+/// A model that is there answers at once; what takes longer is being loaded.
+const LOADED_WITHIN: Duration = Duration::from_millis(20);
 
 /// How an answer ended, with what is still to be written.
 struct End {
@@ -155,6 +159,7 @@ impl Chat {
         let user_id = plan.question.as_ref().map(|question| question.id);
         let answer_id = plan.answer.id;
         let conversation = plan.conversation;
+        active.belongs_to(conversation);
         let (plan, started) = self
             .blocking(move |chat| {
                 let store = chat.store();
@@ -274,12 +279,16 @@ impl Chat {
         let ids: Vec<_> = outline.images().map(|image| image.id.clone()).collect();
         let work = async {
             let spec = self.load_spec(&model, &settings);
-            if !self.is_ready(&spec) {
-                sink(GenerationEvent::Phase {
-                    phase: Phase::LoadingModel,
-                });
-            }
-            let engine = self.engine().ready(spec).await?;
+            let mut ready = std::pin::pin!(self.engine().ready(spec));
+            let engine = match tokio::time::timeout(LOADED_WITHIN, &mut ready).await {
+                Ok(engine) => engine?,
+                Err(_) => {
+                    sink(GenerationEvent::Phase {
+                        phase: Phase::LoadingModel,
+                    });
+                    ready.await?
+                }
+            };
             let messages = self
                 .blocking(move |chat| chat.read_pictures(outline))
                 .await?;

@@ -48,8 +48,11 @@ pub enum EngineError {
         message: String,
     },
     /// Another model was asked for while this one was loading.
-    #[error("Another model was chosen while this one was loading.")]
+    #[error("Another model was chosen, or the engine was restarted, while this one was loading.")]
     Superseded,
+    /// It was ended on purpose while it answered: another model, a restart.
+    #[error("The engine was stopped while it answered, to load another model or to restart.")]
+    Stopped,
     /// The app is ending.
     #[error("The engine is being shut down.")]
     ShutDown,
@@ -80,6 +83,7 @@ impl EngineError {
                 .and_then(|value| value.as_str().map(camel))
                 .unwrap_or_else(|| "loadFailed".into()),
             Self::Superseded => "superseded".into(),
+            Self::Stopped => "engineStopped".into(),
             Self::ShutDown => "shuttingDown".into(),
         }
     }
@@ -150,6 +154,7 @@ impl EngineError {
                 }
             },
             Self::Superseded => "Wait until the chosen model is ready, then ask again.",
+            Self::Stopped => "Ask again.",
             Self::ShutDown => "Open the app again.",
         }
     }

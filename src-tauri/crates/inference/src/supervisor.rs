@@ -188,7 +188,10 @@ impl Supervisor {
 
     fn plan(&mut self, spec: LoadSpec, reply: EngineReply, not_before: Instant) {
         match &mut self.next {
-            Some(wanted) if wanted.spec == spec => wanted.waiters.push(reply),
+            Some(wanted) if wanted.spec == spec => {
+                wanted.waiters.push(reply);
+                wanted.not_before = wanted.not_before.min(not_before);
+            }
             _ => {
                 let wanted = Wanted {
                     spec,
@@ -326,7 +329,7 @@ impl Supervisor {
             return;
         };
         let error = if running.stopping {
-            EngineError::Superseded
+            EngineError::Stopped
         } else if let Some(error) = running.failed {
             error
         } else {
