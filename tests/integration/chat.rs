@@ -16,7 +16,7 @@ use paddock_conversation::{
 };
 use paddock_devices::DevicePreference;
 use paddock_inference::EngineState;
-use paddock_tests::fake_engine::{Exchange, FakeEngine, kill, pids, program};
+use paddock_tests::fake_engine::{Exchange, FakeEngine, is_alive, kill, pids, program};
 use serde_json::{Value, json};
 
 type Events = Arc<Mutex<Vec<GenerationEvent>>>;
@@ -375,35 +375,41 @@ async fn an_engine_killed_in_mid_answer_leaves_the_text_and_the_next_question_wo
     assert_eq!(pids(s.folder.path()).len(), 2);
 }
 
+/// Names the data folder for the child of the test below.
+const CHILD_FOLDER: &str = "PADDOCK_TEST_FOLDER";
+
+/// The app that the test below kills: it asks and waits for ever.
 #[tokio::test]
-async fn what_was_written_when_the_app_died_is_there_afterwards_marked_interrupted() {
+#[ignore = "run by what_was_written_when_the_app_was_killed_is_there_afterwards_marked_interrupted"]
+async fn an_app_that_will_be_killed() {
+    let folder = PathBuf::from(std::env::var_os(CHILD_FOLDER).unwrap());
+    let chat = open(&folder, &folder.join("fake-engine")).await;
+    let (_sent, events) = send(&chat, request("Tell me a story"));
+    until("words are shown", || deltas(&events).contains("upon")).await;
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn what_was_written_when_the_app_was_killed_is_there_afterwards_marked_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let mut fake = FakeEngine::start().await;
     let engine = fake.program(folder.path());
-    let runtime = std::thread::spawn({
-        let (folder, engine) = (folder.path().to_owned(), engine.clone());
-        // The app: a runtime of its own that dies with an answer under way.
-        move || {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            let (chat, sent) = runtime.block_on(async {
-                let chat = open(&folder, &engine).await;
-                let (sent, events) = send(&chat, request("Tell me a story"));
-                until("words are shown", || deltas(&events).contains("upon")).await;
-                // A little longer than the time between two writes.
-                tokio::time::sleep(Duration::from_millis(600)).await;
-                (chat, sent)
-            });
-            drop((sent, chat));
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        }
-    });
+    let mut app = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "an_app_that_will_be_killed", "--ignored"])
+        .env(CHILD_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let mut exchange = fake.next().await;
     exchange.begin().await;
     exchange.text("Once upon").await;
-    tokio::task::spawn_blocking(|| runtime.join())
-        .await
-        .unwrap()
-        .unwrap();
+    // A little longer than the time between two writes.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    app.kill().unwrap();
+    app.wait().unwrap();
+    exchange.closed().await;
+    let orphan = pids(folder.path())[0];
+    until("the engine has ended by itself", || !is_alive(orphan)).await;
 
     let chat = open(folder.path(), &engine).await;
     let all = chat.list_conversations(None).await.unwrap();
@@ -618,6 +624,18 @@ async fn pictures_are_kept_once_shown_in_every_form_and_survive_a_restart() {
         (thumb.mime, sizes(&thumb.bytes)),
         ("image/jpeg", (300, 200))
     );
+    // The upright copy and the thumbnail are made again if they are lost.
+    let place = s.folder.path().join("data/pictures");
+    let place = place
+        .join(&picture.id.as_str()[..2])
+        .join(&picture.id.as_str()[2..]);
+    for derived in ["upright.png", "thumb.jpg"] {
+        std::fs::remove_file(place.join(derived)).unwrap();
+    }
+    for (form, before) in [(PictureForm::Full, &full), (PictureForm::Thumb, &thumb)] {
+        let again = s.chat.picture(picture.id.clone(), form).await.unwrap();
+        assert_eq!(again.bytes, before.bytes);
+    }
     let plan = s
         .chat
         .plan_prompt(String::new(), vec![picture.id.clone()], None, None)

@@ -77,7 +77,7 @@ pub async fn ask(
         images
             .into_iter()
             .map(|(name, bytes)| match pictures::for_one_question(&bytes) {
-                Ok((_, data)) => Ok(PromptPart::Image(data)),
+                Ok(data) => Ok(PromptPart::Image(data)),
                 Err(ChatError::Refused(failure)) => Err(ChatError::Refused(Failure {
                     message: format!("{name}: {}", failure.message),
                     ..failure

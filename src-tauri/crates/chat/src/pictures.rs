@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use paddock_conversation::{Attachment, Failure, ImageId, ImageSize};
 use paddock_inference::ImageData;
 use paddock_media::{
-    Limits, MediaError, RgbImage, Tiling, decode_upright, encode_jpeg, encode_png, thumbnail,
+    Limits, MediaError, Probe, RgbImage, Tiling, decode_upright, encode_jpeg, encode_png, thumbnail,
 };
 use paddock_store::{Blobs, Rendition, Store};
 
@@ -96,49 +96,81 @@ pub fn take_in(
     keep_original: bool,
     now_ms: u64,
 ) -> Result<Attachment, ChatError> {
-    let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
-    let mut notes: Vec<String> = upright
-        .notes
-        .iter()
-        .map(paddock_media::Note::sentence)
-        .collect();
-    let (image, note) = within_kept_size(upright.image);
-    notes.extend(note);
+    let derived = Derived::from_file(bytes)?;
     let id = Blobs::id_of(bytes);
-    let thumb =
-        encode_jpeg(&thumbnail(&image, THUMB_EDGE_PX), THUMB_QUALITY).map_err(|e| refusal(&e))?;
-    let png = encode_png(&image).map_err(|e| refusal(&e))?;
-    let blobs = store.blobs();
     if keep_original {
-        blobs.put(&id, Rendition::Original, bytes)?;
+        store.blobs().put(&id, Rendition::Original, bytes)?;
     }
-    blobs.put(&id, Rendition::Upright, &png)?;
-    blobs.put(&id, Rendition::Thumb, &thumb)?;
+    derived.put(store, &id)?;
     let attachment = Attachment {
         id,
         name: name.to_owned(),
-        format: upright.probe.format.name().to_owned(),
-        stored: upright.probe.stored,
-        upright: ImageSize::new(image.width(), image.height()),
+        format: derived.probe.format.name().to_owned(),
+        stored: derived.probe.stored,
+        upright: derived.size,
         bytes: bytes.len() as u64,
-        notes,
+        notes: derived.notes,
     };
     store.put_attachment(&attachment, now_ms)?;
     Ok(attachment)
 }
 
+/// What is made of a file once, and could be made of it again.
+struct Derived {
+    probe: Probe,
+    /// Of the upright copy.
+    size: ImageSize,
+    upright_png: Vec<u8>,
+    thumb_jpeg: Vec<u8>,
+    notes: Vec<String>,
+}
+
+impl Derived {
+    fn from_file(bytes: &[u8]) -> Result<Self, ChatError> {
+        let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
+        let mut notes: Vec<String> = upright
+            .notes
+            .iter()
+            .map(paddock_media::Note::sentence)
+            .collect();
+        let (image, note) = within_kept_size(upright.image);
+        notes.extend(note);
+        let thumb = thumbnail(&image, THUMB_EDGE_PX);
+        Ok(Self {
+            probe: upright.probe,
+            size: ImageSize::new(image.width(), image.height()),
+            upright_png: encode_png(&image).map_err(|e| refusal(&e))?,
+            thumb_jpeg: encode_jpeg(&thumb, THUMB_QUALITY).map_err(|e| refusal(&e))?,
+            notes,
+        })
+    }
+
+    fn put(&self, store: &Store, id: &ImageId) -> Result<(), ChatError> {
+        let blobs = store.blobs();
+        blobs.put(id, Rendition::Upright, &self.upright_png)?;
+        blobs.put(id, Rendition::Thumb, &self.thumb_jpeg)?;
+        Ok(())
+    }
+}
+
+/// Reads a derived rendition; one that is lost is made again, if the original was kept.
+fn read_derived(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
+    let blobs = store.blobs();
+    if !blobs.contains(id, rendition) && blobs.contains(id, Rendition::Original) {
+        Derived::from_file(&blobs.read(id, Rendition::Original)?)?.put(store, id)?;
+    }
+    Ok(blobs.read(id, rendition)?)
+}
+
 /// Decodes a picture for a question that is not kept. Blocks.
-pub fn for_one_question(bytes: &[u8]) -> Result<(ImageSize, ImageData), ChatError> {
+pub fn for_one_question(bytes: &[u8]) -> Result<ImageData, ChatError> {
     let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
     let (image, _) = within_kept_size(upright.image);
     let png = encode_png(&image).map_err(|e| refusal(&e))?;
-    Ok((
-        ImageSize::new(image.width(), image.height()),
-        ImageData {
-            mime: "image/png",
-            bytes: png.into(),
-        },
-    ))
+    Ok(ImageData {
+        mime: "image/png",
+        bytes: png.into(),
+    })
 }
 
 fn within_kept_size(image: RgbImage) -> (RgbImage, Option<String>) {
@@ -189,8 +221,16 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
             "Attach the pictures in it.",
         ));
     }
+    // A pipe or a device may never end.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Failure::new(
+            "fileUnreadable",
+            format!("{name} is not a file with a picture in it."),
+            "Attach a picture file.",
+        ));
+    }
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    // What the system says of the length is not trusted: a pipe has none.
+    // What the system says of the length is not trusted: the file may be growing.
     let mut bytes = Vec::new();
     file.take(limit + 1)
         .read_to_end(&mut bytes)
@@ -215,15 +255,15 @@ pub fn show(
     match form {
         PictureForm::Thumb => Ok(Picture {
             mime: "image/jpeg",
-            bytes: store.blobs().read(id, Rendition::Thumb)?,
+            bytes: read_derived(store, id, Rendition::Thumb)?,
         }),
         PictureForm::Full => Ok(Picture {
             mime: "image/png",
-            bytes: store.blobs().read(id, Rendition::Upright)?,
+            bytes: read_derived(store, id, Rendition::Upright)?,
         }),
         PictureForm::Seen => {
             let upright = decode_upright(
-                &store.blobs().read(id, Rendition::Upright)?,
+                &read_derived(store, id, Rendition::Upright)?,
                 &Limits::DEFAULT,
             )
             .map_err(|e| refusal(&e))?
@@ -241,7 +281,7 @@ pub fn show(
 
 /// A kept picture as an engine gets it. Blocks.
 pub fn for_engine(store: &Store, id: &ImageId) -> Result<ImageData, ChatError> {
-    let bytes = store.blobs().read(id, Rendition::Upright)?;
+    let bytes = read_derived(store, id, Rendition::Upright)?;
     Ok(ImageData {
         mime: "image/png",
         bytes: bytes.into(),

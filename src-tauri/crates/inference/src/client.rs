@@ -62,7 +62,8 @@ impl OpenAiClient {
             .user_agent(concat!("paddock/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&endpoint.base_url) {
             // A proxy must never see what is meant for this computer.
-            http = http.no_proxy();
+            // Connecting costs nothing here, and a kept connection may belong to a process that has ended.
+            http = http.no_proxy().pool_max_idle_per_host(0);
         }
         let http = http.build().map_err(|e| EngineError::Unreachable {
             place: endpoint.place.clone(),
