@@ -2,13 +2,16 @@
 //!
 //! Outside: running a model (`inference` and the engine), what the computer has (`devices`), settings and the window.
 
+pub mod catalogue;
 mod checkpoint;
 mod config;
 mod entry;
 mod error;
 mod family;
+pub mod fit;
 mod gguf;
 mod json;
+pub mod layout;
 mod quant;
 mod safetensors;
 mod shape;

@@ -1,0 +1,116 @@
+//! Device selection on recorded reports of computers that are not this one.
+
+use paddock_devices::{
+    DeviceError, DeviceKind, DevicePreference, DeviceReport, report, select, select_among,
+};
+
+const ALL: &[DeviceKind] = &[DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal];
+
+fn recorded(name: &str) -> DeviceReport {
+    let text = match name {
+        "laptop" => include_str!("reports/laptop-without-gpu.json"),
+        "workstation" => include_str!("reports/workstation-two-gpus.json"),
+        "busy" => include_str!("reports/gpu-in-use.json"),
+        _ => include_str!("reports/apple-silicon.json"),
+    };
+    serde_json::from_str(text).unwrap()
+}
+
+fn fixed(id: &str) -> DevicePreference {
+    DevicePreference::Fixed { id: id.to_owned() }
+}
+
+#[test]
+fn auto_takes_the_processor_where_there_is_nothing_else() {
+    let selection = select_among(&DevicePreference::Auto, &recorded("laptop"), ALL).unwrap();
+    assert_eq!(selection.device.id, "cpu");
+    assert!(selection.reason.contains("no GPU"), "{}", selection.reason);
+}
+
+#[test]
+fn auto_takes_the_gpu_with_the_most_free_memory() {
+    let report = recorded("workstation");
+    let selection = select_among(&DevicePreference::Auto, &report, ALL).unwrap();
+    assert_eq!(selection.device.id, "cuda:1");
+    assert!(
+        selection.reason.contains("most free memory of 2 GPUs"),
+        "{}",
+        selection.reason
+    );
+    // Equal ones: the first, every time.
+    let mut equal = report;
+    equal.devices[2].free_bytes = equal.devices[1].free_bytes;
+    let selection = select_among(&DevicePreference::Auto, &equal, ALL).unwrap();
+    assert_eq!(selection.device.id, "cuda:0");
+}
+
+#[test]
+fn a_gpu_without_an_engine_is_named_in_the_reason() {
+    let selection = select(&DevicePreference::Auto, &recorded("workstation")).unwrap();
+    assert_eq!(selection.device.id, "cpu");
+    assert!(
+        selection.reason.contains("no engine built for it"),
+        "{}",
+        selection.reason
+    );
+}
+
+#[test]
+fn a_gpu_that_others_fill_is_left_alone() {
+    let selection = select_among(&DevicePreference::Auto, &recorded("busy"), ALL).unwrap();
+    assert_eq!(selection.device.id, "cpu");
+    assert!(
+        selection.reason.contains("too little free memory"),
+        "{}",
+        selection.reason
+    );
+}
+
+#[test]
+fn a_mac_uses_metal() {
+    let selection = select_among(&DevicePreference::Auto, &recorded("mac"), ALL).unwrap();
+    assert_eq!(selection.device.kind, DeviceKind::Metal);
+}
+
+#[test]
+fn a_fixed_choice_is_kept_or_refused_never_replaced() {
+    let report = recorded("workstation");
+    assert_eq!(
+        select_among(&fixed("cuda:0"), &report, ALL)
+            .unwrap()
+            .device
+            .id,
+        "cuda:0"
+    );
+    assert_eq!(select(&fixed("cpu"), &report).unwrap().device.id, "cpu");
+    let gone = select(&fixed("cuda:7"), &report).unwrap_err();
+    assert_eq!(
+        gone,
+        DeviceError::NotThere {
+            id: "cuda:7".into()
+        }
+    );
+    assert!(matches!(
+        select(&fixed("cuda:0"), &report),
+        Err(DeviceError::NoEngine { .. })
+    ));
+}
+
+#[test]
+fn a_report_says_when_it_had_to_fall_back() {
+    let report = recorded("laptop").with_preference(&fixed("cuda:0"));
+    assert_eq!(report.selected, "cpu");
+    assert!(
+        report.reason.contains("cuda:0 is not in this computer"),
+        "{}",
+        report.reason
+    );
+}
+
+#[test]
+fn this_computers_report_is_whole() {
+    let report = report();
+    assert_eq!(report.devices[0].id, "cpu");
+    assert!(report.device(&report.selected).is_some());
+    assert!(!report.reason.is_empty() && report.cpu.threads > 0);
+}

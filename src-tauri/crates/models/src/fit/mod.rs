@@ -1,0 +1,13 @@
+//! Whether a model fits, counted line by line before a byte is loaded or downloaded.
+//!
+//! Outside: reading headers (`checkpoint`), asking the computer (`devices`). Everything here is a pure function.
+
+mod hardware;
+mod ledger;
+mod model;
+mod plan;
+
+pub use hardware::{Hardware, HardwareDevice, HardwareError, parse_bytes};
+pub use ledger::{ComputeType, Ledger, WeightLine, compute_type};
+pub use model::FitModel;
+pub use plan::{Alternative, Change, Fit, FitRequest, Span, Verdict, plan};

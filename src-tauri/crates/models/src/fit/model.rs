@@ -1,0 +1,43 @@
+//! What the planner needs to know of a model, from its headers or from the catalogue.
+//!
+//! Outside: counting.
+
+use paddock_media::Tiling;
+
+use crate::{Checkpoint, Form, Quant, Shape, Vision, WeightGroup};
+
+/// A model to plan for.
+#[derive(Debug, Clone)]
+pub struct FitModel {
+    pub name: String,
+    pub parameters: u64,
+    pub form: Form,
+    pub shape: Shape,
+    pub weights: Vec<WeightGroup>,
+    /// Quantisations that may be chosen; the first is as stored.
+    pub quants: Vec<Quant>,
+    /// Whether pictures are to be planned for.
+    pub sees: bool,
+    pub tiling: Option<Tiling>,
+    /// Why the engine cannot run it whatever the memory; a sentence.
+    pub obstacle: Option<String>,
+}
+
+impl From<&Checkpoint> for FitModel {
+    fn from(checkpoint: &Checkpoint) -> Self {
+        Self {
+            name: checkpoint.name.clone(),
+            parameters: checkpoint.parameters,
+            form: checkpoint.form,
+            shape: checkpoint.shape.clone(),
+            weights: checkpoint.weights.clone(),
+            quants: checkpoint.quants.clone(),
+            sees: checkpoint.vision == Vision::Supported,
+            tiling: checkpoint.tiling.clone(),
+            obstacle: checkpoint
+                .blocking
+                .as_ref()
+                .map(|failure| failure.message.clone()),
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! Checkpoints on disk: sound ones, and every way in which a folder can be wrong.
+
+mod support;
+
+use std::path::Path;
+use std::time::Instant;
+
+use paddock_models::{
+    CheckpointError, Form, ModelEntry, ModelId, Quant, Vision, inspect, inspect_headers,
+};
+use serde_json::json;
+use support::{catalogue_config, small_config, write_checkpoint};
+
+fn demo() -> &'static Path {
+    Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../resources/demo-model"
+    ))
+}
+
+#[test]
+fn the_demo_model_is_read_and_sees() {
+    let checkpoint = inspect(demo()).unwrap();
+    assert_eq!(checkpoint.architecture, "Llama4ForConditionalGeneration");
+    assert_eq!(checkpoint.vision, Vision::Supported);
+    assert_eq!(checkpoint.max_context_tokens, 16_384);
+    assert!(checkpoint.tiling.is_some());
+    assert!(checkpoint.can_run());
+    let entry = ModelEntry::demo(&checkpoint);
+    assert!(entry.ready && entry.vision && entry.demo && entry.problem.is_none());
+    assert_eq!(entry.quants, ["none", "q8_0", "q6k", "q5k", "q4k"]);
+    assert!(
+        entry.parameters > 1_000_000 && entry.bytes > 2 * entry.parameters,
+        "{entry:?}"
+    );
+}
+
+#[test]
+fn scout_is_counted_to_the_last_weight_from_fifty_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), &catalogue_config("llama-4-scout"), 50);
+    let started = Instant::now();
+    let checkpoint = inspect_headers(folder.path()).unwrap();
+    let elapsed = started.elapsed();
+    println!("50 shards in {:.1} ms", elapsed.as_secs_f64() * 1e3);
+    assert_eq!(checkpoint.parameters, 108_641_793_536);
+    assert_eq!(checkpoint.shape.experts, 16);
+    assert_eq!(checkpoint.stored, "bf16");
+    assert_eq!(
+        checkpoint
+            .files
+            .iter()
+            .filter(|f| f.name.ends_with(".safetensors"))
+            .count(),
+        50
+    );
+    assert_eq!(checkpoint.shape.windowed_layers, 36);
+    // 50 ms is the bound for a release build on an idle machine.
+    assert!(elapsed.as_millis() < 2000, "{elapsed:?}");
+}
+
+#[test]
+fn newer_spellings_of_the_configuration_are_read_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = catalogue_config("smolvlm-256m");
+    write_checkpoint(&folder.path().join("old"), &config, 1);
+    config["dtype"] = json!("bfloat16");
+    config["text_config"]["rope_parameters"] =
+        json!({"rope_theta": 100000, "rope_type": "default"});
+    let new = folder.path().join("new");
+    write_checkpoint(&new, &config, 3);
+    std::fs::remove_file(new.join("preprocessor_config.json")).unwrap();
+    std::fs::write(
+        new.join("processor_config.json"),
+        r#"{"image_processor":{"size":{"longest_edge":2048}},"image_seq_len":64}"#,
+    )
+    .unwrap();
+    let old = inspect(&folder.path().join("old")).unwrap();
+    let new = inspect(&new).unwrap();
+    assert_eq!(old.shape, new.shape);
+    assert_eq!(old.parameters, 256_484_928);
+    assert_eq!(new.parameters, old.parameters);
+    assert_eq!(new.vision, Vision::Supported);
+}
+
+/// A change to a sound folder, and what has to be said of it.
+type Spoil = (fn(&Path), &'static str, &'static str);
+
+#[test]
+fn everything_that_can_be_wrong_with_a_folder_is_a_sentence() {
+    let cases: [Spoil; 14] = [
+        (
+            |f| std::fs::remove_file(f.join("tokenizer.json")).unwrap(),
+            "modelFileMissing",
+            "tokenizer.json",
+        ),
+        (
+            |f| std::fs::write(f.join("tokenizer.json"), "{").unwrap(),
+            "modelFileBroken",
+            "tokenizer.json",
+        ),
+        (
+            |f| std::fs::remove_file(f.join("config.json")).unwrap(),
+            "modelFileMissing",
+            "config.json",
+        ),
+        (
+            |f| std::fs::write(f.join("config.json"), "{\"a\":").unwrap(),
+            "modelFileBroken",
+            "config.json",
+        ),
+        (
+            |f| std::fs::write(f.join("config.json"), "[]").unwrap(),
+            "modelFileBroken",
+            "config.json",
+        ),
+        (
+            |f| std::fs::write(f.join("config.json"), "[".repeat(100_000)).unwrap(),
+            "modelFileBroken",
+            "config.json",
+        ),
+        (
+            |f| std::fs::write(f.join("config.json"), [0xff, 0xfe]).unwrap(),
+            "modelFileBroken",
+            "config.json",
+        ),
+        (
+            |f| {
+                std::fs::write(
+                    f.join("config.json"),
+                    "{\"architectures\":[\"LlamaForCausalLM\"]}",
+                )
+                .unwrap()
+            },
+            "modelFileBroken",
+            "num_hidden_layers",
+        ),
+        (
+            |f| std::fs::write(f.join("generation_config.json"), "nothing").unwrap(),
+            "modelFileBroken",
+            "generation_config.json",
+        ),
+        (
+            |f| std::fs::remove_file(f.join("model-00002-of-00003.safetensors")).unwrap(),
+            "modelFileMissing",
+            "model-00002-of-00003.safetensors",
+        ),
+        (
+            |f| cut(&f.join("model-00003-of-00003.safetensors")),
+            "modelFileIncomplete",
+            "model-00003-of-00003.safetensors",
+        ),
+        (
+            |f| {
+                std::fs::write(
+                    f.join("model-00001-of-00003.safetensors"),
+                    "<html>not found</html>",
+                )
+                .unwrap()
+            },
+            "modelFileBroken",
+            "model-00001-of-00003.safetensors",
+        ),
+        (
+            |f| std::fs::write(f.join("model-00001-of-00003.safetensors"), "").unwrap(),
+            "modelFileIncomplete",
+            "model-00001-of-00003.safetensors",
+        ),
+        (
+            |f| {
+                for number in 1..=3 {
+                    std::fs::remove_file(
+                        f.join(format!("model-0000{number}-of-00003.safetensors")),
+                    )
+                    .unwrap();
+                }
+            },
+            "modelFileMissing",
+            "model-00001-of-00003.safetensors",
+        ),
+    ];
+    for (index, (spoil, code, word)) in cases.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        write_checkpoint(folder.path(), &small_config(), 3);
+        inspect(folder.path()).unwrap();
+        spoil(folder.path());
+        let error = inspect(folder.path()).unwrap_err();
+        let failure = error.failure();
+        assert_eq!(failure.code, code, "case {index}: {error}");
+        assert!(failure.message.contains(word), "case {index}: {error}");
+        assert!(
+            failure.message.ends_with('.') && failure.next_step.ends_with('.'),
+            "{failure:?}"
+        );
+        let entry = ModelEntry::from_problem(ModelId::local("/x"), folder.path(), &error);
+        assert!(!entry.ready && entry.problem.is_some());
+    }
+}
+
+fn cut(path: &Path) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length - 100).unwrap();
+}
+
+#[test]
+fn a_layer_without_weights_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), &small_config(), 1);
+    let mut config = small_config();
+    config["num_hidden_layers"] = json!(3);
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let error = inspect(folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("layer 2 has no weights"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_the_engine_cannot_run_says_so_and_is_still_described() {
+    for (change, word) in [
+        (
+            json!({"architectures": ["SmolVLMForConditionalGeneration"]}),
+            "first generation",
+        ),
+        (
+            json!({"architectures": ["MadeUpForCausalLM"]}),
+            "MadeUpForCausalLM",
+        ),
+        (
+            json!({"quantization_config": {"quant_method": "awq"}}),
+            "awq",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write_checkpoint(folder.path(), &small_config(), 1);
+        let mut config = small_config();
+        for (key, value) in change.as_object().unwrap() {
+            config[key] = value.clone();
+        }
+        std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+        let checkpoint = inspect(folder.path()).unwrap();
+        assert!(!checkpoint.can_run());
+        assert!(
+            checkpoint.blocking.as_ref().unwrap().message.contains(word),
+            "{:?}",
+            checkpoint.blocking
+        );
+        let entry = ModelEntry::from_checkpoint(ModelId::local("/x"), &checkpoint);
+        assert!(!entry.ready && entry.parameters > 0);
+    }
+}
+
+#[test]
+fn a_vision_model_without_its_picture_file_answers_text_only() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), &catalogue_config("smolvlm-256m"), 1);
+    std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+    let checkpoint = inspect(folder.path()).unwrap();
+    assert!(checkpoint.can_run());
+    assert!(matches!(checkpoint.vision, Vision::Unsupported { .. }));
+    let entry = ModelEntry::from_checkpoint(ModelId::local("/x"), &checkpoint);
+    assert!(
+        !entry.vision
+            && entry
+                .problem
+                .unwrap()
+                .message
+                .contains("preprocessor_config.json")
+    );
+}
+
+#[test]
+fn paths_that_are_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        inspect(&folder.path().join("gone")),
+        Err(CheckpointError::NotFound { .. })
+    ));
+    assert!(matches!(
+        inspect(folder.path()),
+        Err(CheckpointError::NoModel { .. })
+    ));
+    let file = folder.path().join("picture.png");
+    std::fs::write(&file, [0x89, b'P', b'N', b'G']).unwrap();
+    assert!(matches!(
+        inspect(&file),
+        Err(CheckpointError::NoModel { .. })
+    ));
+}
+
+mod gguf_files {
+    use super::*;
+
+    fn text(out: &mut Vec<u8>, text: &str) {
+        out.extend((text.len() as u64).to_le_bytes());
+        out.extend(text.as_bytes());
+    }
+
+    struct Gguf<'a> {
+        architecture: &'a str,
+        /// Number of the tensors' type, elements and bytes of a block of it.
+        kind: u32,
+        tokenizer: Option<&'a str>,
+        split: Option<(u16, u16, i32)>,
+        names: &'a [&'a str],
+    }
+
+    fn write(path: &Path, gguf: &Gguf<'_>) {
+        let mut meta: Vec<u8> = Vec::new();
+        let mut entries = 0_u64;
+        let mut add_text = |meta: &mut Vec<u8>, key: &str, value: &str| {
+            text(meta, key);
+            meta.extend(8_u32.to_le_bytes());
+            text(meta, value);
+            entries += 1;
+        };
+        add_text(&mut meta, "general.architecture", gguf.architecture);
+        if let Some(kind) = gguf.tokenizer {
+            add_text(&mut meta, "tokenizer.ggml.model", kind);
+        }
+        for (key, value) in [
+            ("block_count", 1_u32),
+            ("embedding_length", 256),
+            ("attention.head_count", 4),
+            ("attention.head_count_kv", 2),
+            ("context_length", 4096),
+            ("feed_forward_length", 512),
+            ("vocab_size", 1000),
+        ] {
+            text(&mut meta, &format!("{}.{key}", gguf.architecture));
+            meta.extend(4_u32.to_le_bytes());
+            meta.extend(value.to_le_bytes());
+            entries += 1;
+        }
+        if let Some((number, count, tensors)) = gguf.split {
+            for (key, value) in [("split.no", number), ("split.count", count)] {
+                text(&mut meta, key);
+                meta.extend(2_u32.to_le_bytes());
+                meta.extend(value.to_le_bytes());
+                entries += 1;
+            }
+            text(&mut meta, "split.tensors.count");
+            meta.extend(5_u32.to_le_bytes());
+            meta.extend(tensors.to_le_bytes());
+            entries += 1;
+        }
+        let (elements, bytes) = match gguf.kind {
+            12 => (256_u64, 144_u64),
+            23 => (256, 136),
+            _ => (1, 4),
+        };
+        let mut out = b"GGUF".to_vec();
+        out.extend(3_u32.to_le_bytes());
+        out.extend((gguf.names.len() as u64).to_le_bytes());
+        out.extend(entries.to_le_bytes());
+        out.extend(meta);
+        let each = 256 * 4 / elements * bytes;
+        let stride = each.next_multiple_of(32);
+        for (index, name) in gguf.names.iter().enumerate() {
+            text(&mut out, name);
+            out.extend(2_u32.to_le_bytes());
+            out.extend(256_u64.to_le_bytes());
+            out.extend(4_u64.to_le_bytes());
+            out.extend(gguf.kind.to_le_bytes());
+            out.extend((index as u64 * stride).to_le_bytes());
+        }
+        let data = out.len().next_multiple_of(32) + gguf.names.len() * stride as usize;
+        out.resize(data, 0);
+        std::fs::write(path, out).unwrap();
+    }
+
+    const WEIGHTS: [&str; 2] = ["token_embd.weight", "blk.0.attn_q.weight"];
+
+    fn plain<'a>() -> Gguf<'a> {
+        Gguf {
+            architecture: "llama",
+            kind: 12,
+            tokenizer: Some("gpt2"),
+            split: None,
+            names: &WEIGHTS,
+        }
+    }
+
+    #[test]
+    fn a_quantised_file_is_described() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("small-Q4_K_M.gguf");
+        write(&path, &plain());
+        for place in [path.as_path(), folder.path()] {
+            let checkpoint = inspect(place).unwrap();
+            assert_eq!(checkpoint.form, Form::Gguf);
+            assert_eq!(
+                (checkpoint.parameters, checkpoint.stored.as_str()),
+                (2048, "Q4K")
+            );
+            assert_eq!(checkpoint.quants, [Quant::None]);
+            assert!(checkpoint.can_run(), "{:?}", checkpoint.blocking);
+            assert_eq!(checkpoint.vision, Vision::None);
+        }
+    }
+
+    #[test]
+    fn unsupported_ones_say_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.gguf");
+        for (gguf, word) in [
+            (
+                Gguf {
+                    kind: 23,
+                    ..plain()
+                },
+                "IQ4_XS",
+            ),
+            (
+                Gguf {
+                    architecture: "llama4",
+                    ..plain()
+                },
+                "llama4",
+            ),
+            (
+                Gguf {
+                    tokenizer: None,
+                    ..plain()
+                },
+                "no tokenizer",
+            ),
+            (
+                Gguf {
+                    tokenizer: Some("bert"),
+                    ..plain()
+                },
+                "bert",
+            ),
+        ] {
+            write(&path, &gguf);
+            let checkpoint = inspect(&path).unwrap();
+            assert!(
+                checkpoint.blocking.unwrap().message.contains(word),
+                "{word}"
+            );
+        }
+        write(
+            &path,
+            &Gguf {
+                architecture: "clip",
+                ..plain()
+            },
+        );
+        assert!(
+            inspect(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("projector")
+        );
+    }
+
+    #[test]
+    fn a_projector_beside_it_is_no_second_model() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("m-Q4_K_M.gguf"), &plain());
+        write(
+            &folder.path().join("mmproj-f16.gguf"),
+            &Gguf {
+                architecture: "clip",
+                ..plain()
+            },
+        );
+        let checkpoint = inspect(folder.path()).unwrap();
+        assert!(matches!(checkpoint.vision, Vision::Unsupported { .. }));
+        assert!(checkpoint.can_run());
+    }
+
+    #[test]
+    fn split_files_are_one_model_and_need_every_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = |n: u16| folder.path().join(format!("m-{n:05}-of-00002.gguf"));
+        write(
+            &part(1),
+            &Gguf {
+                split: Some((0, 2, 3)),
+                ..plain()
+            },
+        );
+        write(
+            &part(2),
+            &Gguf {
+                split: Some((1, 2, 3)),
+                names: &["output.weight"],
+                ..plain()
+            },
+        );
+        for place in [part(1), part(2), folder.path().to_owned()] {
+            let checkpoint = inspect(&place).unwrap();
+            assert_eq!(checkpoint.parameters, 3072, "{}", place.display());
+        }
+        std::fs::remove_file(part(2)).unwrap();
+        assert!(
+            inspect(&part(1))
+                .unwrap_err()
+                .to_string()
+                .contains("m-00002-of-00002.gguf")
+        );
+    }
+
+    #[test]
+    fn a_cut_file_is_incomplete() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.gguf");
+        write(&path, &plain());
+        super::cut(&path);
+        assert!(matches!(
+            inspect(&path),
+            Err(CheckpointError::Truncated { .. })
+        ));
+    }
+}
