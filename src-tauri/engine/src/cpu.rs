@@ -1,0 +1,44 @@
+//! The processor: what the kernels were compiled for, and how many threads they get.
+//!
+//! Outside: accelerators.
+
+/// mistral.rs chooses its quantised kernels at compile time, so the whole binary is built for x86-64-v3.
+///
+/// # Errors
+/// A sentence naming what the processor lacks. Checked before anything else runs: the standard library is not
+/// compiled for v3, and what precedes `main` in this program is the standard library.
+pub fn check() -> Result<(), String> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // `is_x86_feature_detected!` would be folded to `true` by the compiler, which was told that the feature
+        // is there; CPUID is asked instead. Leaf 7 exists wherever leaf 0 says so.
+        use std::arch::x86_64::{__cpuid, __cpuid_count};
+        let newest_leaf = __cpuid(0).eax;
+        let features = __cpuid(1).ecx;
+        let extended = if newest_leaf >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+        let lacking: Vec<&str> = [
+            ("FMA", features >> 12 & 1),
+            ("F16C", features >> 29 & 1),
+            ("AVX", features >> 28 & 1),
+            ("AVX2", extended >> 5 & 1),
+        ]
+        .into_iter()
+        .filter_map(|(name, bit)| (bit == 0).then_some(name))
+        .collect();
+        if !lacking.is_empty() {
+            return Err(format!(
+                "This computer's processor is too old for the engine: it lacks {}. Use a model on a server instead.",
+                lacking.join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Sets the size of every thread pool of the engine: candle, rayon and mistral.rs all read this variable, once.
+/// The default is the number of physical cores; hyper-threads only compete for the same multipliers.
+pub fn set_threads(threads: Option<usize>) {
+    let threads = threads.unwrap_or_else(num_cpus::get_physical).max(1);
+    // SAFETY: called at the start of `main`, before any other thread exists.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
+}
