@@ -1,0 +1,184 @@
+//! `paddock ask`: one question to one model, without a conversation being kept.
+//!
+//! Outside: the window's conversations; nothing here touches the user's data.
+
+use std::{
+    io::Write,
+    path::PathBuf,
+};
+
+use clap::Args;
+use paddock_chat::{AskConfig, AskOutcome, AskRequest, ask};
+use paddock_conversation::{FinishReason, ModelId, ModelLabel};
+use paddock_devices::DevicePreference;
+use serde_json::json;
+
+use super::{Stop, read};
+use crate::{error::CommandError, places::Places};
+
+#[derive(Debug, Args)]
+pub struct Ask {
+    /// Pictures to ask about, in this order.
+    #[arg(long = "image", value_name = "FILE", num_args = 1..)]
+    images: Vec<PathBuf>,
+    /// A model's folder, a GGUF file, or an id that `paddock models` lists.
+    #[arg(long, default_value = "demo")]
+    model: String,
+    /// Print one JSON object instead of streaming the text.
+    #[arg(long)]
+    json: bool,
+    /// 0 always takes the likeliest token; up to 2.
+    #[arg(long, default_value_t = 0.0, value_parser = temperature)]
+    temperature: f32,
+    /// Most tokens of the answer.
+    #[arg(long)]
+    max_tokens: Option<u32>,
+    /// Tokens of prompt and answer together.
+    #[arg(long)]
+    context: Option<u32>,
+    /// In-place quantisation: none, q8_0, q6k, q5k or q4k.
+    #[arg(long, default_value = "none")]
+    quant: String,
+    /// auto, cpu, cuda:N or metal.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    #[arg(long)]
+    threads: Option<u32>,
+    /// Instructions that go before the question.
+    #[arg(long, default_value = "")]
+    system: String,
+    question: Option<String>,
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=2.0).contains(&value) => Ok(value),
+        _ => Err("a number from 0 to 2".into()),
+    }
+}
+
+impl Ask {
+    pub async fn run(mut self, places: &Places) -> Result<(), Stop> {
+        let question = self.question()?;
+        let images = self
+            .images
+            .iter()
+            .map(|path| Ok((file_name(path), read(path)?)))
+            .collect::<Result<Vec<_>, Stop>>()?;
+        let (id, path) = resolve(&self.model, places)?;
+        let config = AskConfig {
+            engine_program: places.engine.clone(),
+            model_label: ModelLabel {
+                name: file_name(&path),
+                id,
+                quant: self.quant.clone(),
+                place: "this computer".into(),
+            },
+            model: path,
+            device: match self.device.as_str() {
+                "auto" => DevicePreference::Auto,
+                fixed => DevicePreference::Fixed { id: fixed.into() },
+            },
+            quant: self.quant,
+            context_tokens: self.context,
+            threads: self.threads,
+        };
+        let request = AskRequest {
+            question,
+            images,
+            system_prompt: self.system,
+            temperature: self.temperature,
+            max_tokens: self.max_tokens,
+        };
+        let json = self.json;
+        let outcome = ask(config, request, |text| {
+            if !json {
+                print!("{text}");
+                // A closed pipe is found at the end of the answer.
+                let _ = std::io::stdout().flush();
+            }
+        })
+        .await
+        .map_err(|error| stop(&error))?;
+        if json {
+            println!("{}", report(&outcome));
+        } else {
+            println!();
+        }
+        match outcome.failure {
+            Some(failure) => Err(Stop::Failed(failure.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// `--image a.png b.png "What is this?"` leaves the question among the files; it is the one that is not there.
+    fn question(&mut self) -> Result<String, Stop> {
+        if let Some(question) = self.question.take() {
+            return Ok(question);
+        }
+        if self.images.len() > 1
+            && let Some(last) = self.images.pop_if(|last| !last.exists())
+        {
+            return Ok(last.to_string_lossy().into_owned());
+        }
+        Err(Stop::BadInput(CommandError::new(
+            "no_question",
+            "There is no question.",
+            "Write it as the last argument, in quotation marks.",
+        )))
+    }
+}
+
+fn file_name(path: &std::path::Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// What the user named, as an id and a path.
+fn resolve(model: &str, places: &Places) -> Result<(ModelId, PathBuf), Stop> {
+    let named = ModelId::new(model);
+    if named.is_demo() {
+        return Ok((named, places.demo_model.clone()));
+    }
+    let path = PathBuf::from(named.local_path().unwrap_or(model));
+    match std::path::absolute(&path) {
+        Ok(path) if path.exists() => Ok((ModelId::local(&path.to_string_lossy()), path)),
+        _ => Err(Stop::BadInput(CommandError::new(
+            "model_not_found",
+            format!("There is no model at {}.", path.display()),
+            "Give a model's folder or a GGUF file, or see `paddock models`.",
+        ))),
+    }
+}
+
+/// Bad pictures, bad models and prompts that cannot be asked are the caller's to mend: exit code 2.
+fn stop(error: &paddock_chat::ChatError) -> Stop {
+    let failure = error.failure();
+    if error.is_bad_input() { Stop::BadInput(failure.into()) } else { Stop::Failed(failure.into()) }
+}
+
+fn report(outcome: &AskOutcome) -> serde_json::Value {
+    json!({
+        "text": outcome.text,
+        "finish_reason": match outcome.finish_reason {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::Cancelled => "cancelled",
+            FinishReason::Interrupted => "interrupted",
+            FinishReason::Failed => "failed",
+        },
+        "usage": outcome.usage.map(|usage| json!({
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+        })),
+        "timings": {
+            "load_ms": outcome.load_ms.round(),
+            "first_token_ms": outcome.timings.first_token_ms.round(),
+            "total_ms": outcome.timings.total_ms.round(),
+        },
+        "images": outcome.images.iter().map(|image| json!({
+            "width_px": image.seen.width_px,
+            "height_px": image.seen.height_px,
+            "tokens": image.tokens,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,26 @@
+//! What the shell tells the page unasked: the engine's state, and files dragged over the window.
+//!
+//! Outside: the progress of an answer, which has a channel of its own.
+
+use paddock_chat::AttachOutcome;
+use paddock_inference::EngineSnapshot;
+use serde::{Deserialize, Serialize};
+use specta::Type;
+use tauri_specta::Event;
+
+/// The whole state after every change; the page keeps the one with the highest revision.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[tauri_specta(event_name = "engine")]
+pub struct EngineChanged(pub EngineSnapshot);
+
+/// Files over the window. Paths stay in Rust: a page must not be able to name files.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[tauri_specta(event_name = "drop")]
+pub enum DropEvent {
+    /// `others` counts what does not look like a picture by its name.
+    Entered { images: u32, others: u32 },
+    Left,
+    Reading { files: u32 },
+    Dropped { outcomes: Vec<AttachOutcome> },
+}

@@ -1,0 +1,51 @@
+//! Where Paddock's files are: the user's data, the engine's binary, the demo model.
+//!
+//! Outside: what is in those files. Nothing here creates or opens any of them.
+
+use std::path::{Path, PathBuf};
+
+/// Overrides the folder of the user's data (tests, portable installs).
+const DATA_VARIABLE: &str = "PADDOCK_DATA_DIR";
+/// Overrides the engine's binary (tests, an engine built for CUDA or Metal).
+const ENGINE_VARIABLE: &str = "PADDOCK_ENGINE";
+
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Database and pictures.
+    pub data: PathBuf,
+    /// The `paddock-engine` binary; it may be missing, which the first load then says.
+    pub engine: PathBuf,
+    /// Folder of the built-in demo model.
+    pub demo_model: PathBuf,
+    /// Folder of the pictures that an empty conversation offers to try.
+    pub samples: PathBuf,
+}
+
+impl Places {
+    /// # Errors
+    /// A sentence if the user has no home folder and no override is set.
+    pub fn find() -> Result<Self, String> {
+        let beside = std::env::current_exe()
+            .ok()
+            .and_then(|exe| exe.parent().map(Path::to_path_buf))
+            .unwrap_or_default();
+        let data = match std::env::var_os(DATA_VARIABLE) {
+            Some(folder) => PathBuf::from(folder),
+            None => dirs::data_dir()
+                .map(|folder| folder.join("paddock"))
+                .ok_or(format!("There is no home folder to keep conversations in. Set {DATA_VARIABLE} to a folder."))?,
+        };
+        let engine = std::env::var_os(ENGINE_VARIABLE)
+            .map(PathBuf::from)
+            .unwrap_or_else(|| beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX)));
+        let resources = resources(&beside);
+        Ok(Self { data, engine, demo_model: resources.join("demo-model"), samples: resources.join("samples") })
+    }
+}
+
+/// Beside the program (a build, Windows), in a Debian or RPM package (`/usr/lib/Paddock`), or in a macOS bundle.
+fn resources(beside: &Path) -> PathBuf {
+    let candidates = [beside.to_path_buf(), beside.join("../lib/Paddock"), beside.join("../Resources")];
+    let found = candidates.iter().find(|folder| folder.join("demo-model/config.json").is_file());
+    found.unwrap_or(&candidates[0]).clone()
+}
