@@ -10,6 +10,7 @@ mod error;
 mod family;
 pub mod fit;
 mod gguf;
+pub mod hub;
 mod json;
 pub mod layout;
 mod quant;

@@ -1,0 +1,97 @@
+//! What people paste to name a model: `owner/name`, or an address of its page or of one file.
+//!
+//! Outside: whether it exists.
+
+/// A repository, its revision, and one file of it if that was named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// `owner/name`.
+    pub repository: String,
+    /// Branch, tag or commit; `main` if none was named.
+    pub revision: String,
+    pub file: Option<String>,
+}
+
+/// A text that names no repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} names no model; write it like owner/name, or paste the address of its page.")]
+pub struct ReferenceError(pub String);
+
+fn part(text: &str) -> bool {
+    // The Hub's own rule for names, which also keeps them safe as folder names.
+    !text.is_empty()
+        && text.len() <= 96
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && !text.starts_with(['.', '-'])
+        && !text.contains("..")
+        && !text.ends_with('.')
+}
+
+impl std::str::FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let error = || ReferenceError(text.to_owned());
+        let trimmed = text.trim();
+        let path = match trimmed.split_once("://") {
+            Some((_, rest)) => rest.split_once('/').ok_or_else(error)?.1,
+            None => ["huggingface.co/", "hf.co/", "www.huggingface.co/"]
+                .iter()
+                .find_map(|host| trimmed.strip_prefix(host))
+                .unwrap_or(trimmed),
+        };
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let mut pieces = path.trim_matches('/').split('/');
+        let (Some(owner), Some(name)) = (pieces.next(), pieces.next()) else {
+            return Err(error());
+        };
+        if !part(owner) || !part(name) {
+            return Err(error());
+        }
+        let rest: Vec<&str> = pieces.collect();
+        let (revision, file) = match rest.as_slice() {
+            [] => ("main", None),
+            ["tree", revision] => (*revision, None),
+            ["blob" | "resolve" | "raw" | "tree", revision, file @ ..] => {
+                (*revision, Some(file.join("/")).filter(|file| !file.is_empty()))
+            }
+            _ => return Err(error()),
+        };
+        if !part(revision) {
+            return Err(error());
+        }
+        Ok(Self {
+            repository: format!("{owner}/{name}"),
+            revision: revision.to_owned(),
+            file,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_people_paste() {
+        let plain = |text: &str| {
+            let reference: Reference = text.parse().unwrap();
+            (reference.repository, reference.revision, reference.file)
+        };
+        let smol = "HuggingFaceTB/SmolVLM-256M-Instruct".to_owned();
+        for text in [
+            "HuggingFaceTB/SmolVLM-256M-Instruct",
+            " https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/ ",
+            "hf.co/HuggingFaceTB/SmolVLM-256M-Instruct",
+            "https://mirror.example/HuggingFaceTB/SmolVLM-256M-Instruct?library=x#top",
+            "https://huggingface.co/HuggingFaceTB/SmolVLM-256M-Instruct/tree/main",
+        ] {
+            assert_eq!(plain(text), (smol.clone(), "main".into(), None), "{text}");
+        }
+        let file = plain("https://huggingface.co/a/b-GGUF/blob/v2/b-Q4_K_M.gguf");
+        assert_eq!(file, ("a/b-GGUF".into(), "v2".into(), Some("b-Q4_K_M.gguf".into())));
+        for text in ["", "one", "../etc", "a/..", "a/b/c", "a b/c", "https://huggingface.co", "a/b/tree/../x", ".git/x"] {
+            assert!(text.parse::<Reference>().is_err(), "{text}");
+        }
+    }
+}
