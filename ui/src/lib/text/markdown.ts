@@ -49,3 +49,8 @@ export function blocks(source: string): Block[] {
   }
   return result;
 }
+
+/** Coloured code: nothing but spans with classes. */
+export function sanitiseCode(html: string): string {
+  return DOMPurify.sanitize(html, { ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"], ALLOW_DATA_ATTR: false, ALLOW_ARIA_ATTR: false });
+}

@@ -1,0 +1,166 @@
+// The conversation that is open, and the answers being written in any of them.
+import {
+  ipc,
+  PaddockError,
+  type ConversationId,
+  type ConversationSummary,
+  type GenerationEvent,
+  type ImageId,
+  type Message,
+  type MessageId,
+  type SendRequest,
+  type TurnOutcome,
+} from "../ipc";
+import { branch, merge, newestLeaf, siblings } from "./tree";
+import { follow, LiveTurn, newId } from "./turns.svelte";
+
+export class ChatState {
+  /** None: a conversation that has not begun. */
+  id = $state<ConversationId | null>(null);
+  title = $state("");
+  messages = $state.raw<Message[]>([]);
+  leaf = $state<MessageId | null>(null);
+  opening = $state(false);
+  /** Why the last thing the user asked for could not be done. */
+  failure = $state<PaddockError | null>(null);
+  turns = $state<LiveTurn[]>([]);
+
+  readonly shown = $derived(branch(this.messages, this.leaf));
+  /** The turn of the open conversation that is running. */
+  readonly running = $derived(this.turns.find((turn) => turn.conversation === this.id && (turn.conversation !== null || turn === this.#begun)) ?? null);
+
+  /** A turn that was sent from the new conversation that is still open. */
+  #begun = $state<LiveTurn | null>(null);
+  /** Grows when another conversation is opened: late answers must not open the old one again. */
+  #view = 0;
+  readonly #changed: (summary: ConversationSummary) => void;
+
+  constructor(changed: (summary: ConversationSummary) => void) {
+    this.#changed = changed;
+  }
+
+  siblings(message: Message): Message[] {
+    return siblings(this.messages, message);
+  }
+
+  turnOf(message: Message): LiveTurn | null {
+    return this.turns.find((turn) => turn.assistant === message.id) ?? null;
+  }
+
+  reset(): void {
+    this.#view++;
+    this.#begun = null;
+    this.id = null;
+    this.title = "";
+    this.messages = [];
+    this.leaf = null;
+    this.failure = null;
+    this.opening = false;
+  }
+
+  /** Opens a kept conversation and returns its draft. */
+  async open(id: ConversationId) {
+    const view = ++this.#view;
+    this.opening = true;
+    this.failure = null;
+    try {
+      const opened = await ipc.openConversation(id);
+      if (view !== this.#view) return null;
+      this.#begun = null;
+      this.id = id;
+      this.title = opened.summary.title;
+      this.messages = opened.messages;
+      this.leaf = opened.activeLeaf;
+      return opened.draft;
+    } catch (thrown) {
+      if (view === this.#view) this.failure = PaddockError.from(thrown);
+      return null;
+    } finally {
+      if (view === this.#view) this.opening = false;
+    }
+  }
+
+  /** Throws what refused the question; then nothing was kept and the composer gets everything back. */
+  async send(text: string, images: ImageId[]): Promise<void> {
+    await this.#run((generation, channel) => {
+      const request: SendRequest = { generation, conversation: this.id, parent: this.leaf, text, images };
+      return ipc.send(request, channel);
+    });
+  }
+
+  async edit(message: Message, text: string, images: ImageId[]): Promise<boolean> {
+    return this.#try((generation, channel) => {
+      const request: SendRequest = { generation, conversation: this.id, parent: message.parent, text, images };
+      return ipc.editMessage(message.id, request, channel);
+    });
+  }
+
+  async regenerate(message: Message): Promise<boolean> {
+    return this.#try((generation, channel) => ipc.regenerate(message.id, generation, channel));
+  }
+
+  async stop(): Promise<void> {
+    const turn = this.running;
+    if (!turn) return;
+    turn.stopping = true;
+    try {
+      await ipc.cancel(turn.generation);
+    } catch (thrown) {
+      turn.stopping = false;
+      this.failure = PaddockError.from(thrown);
+    }
+  }
+
+  /** Shows the branch of a sibling. */
+  async select(message: Message): Promise<void> {
+    if (this.id === null) return;
+    const leaf = newestLeaf(this.messages, message.id);
+    this.leaf = leaf;
+    try {
+      await ipc.selectBranch(this.id, leaf);
+    } catch (thrown) {
+      this.failure = PaddockError.from(thrown);
+    }
+  }
+
+  async #try(invoke: Parameters<typeof follow>[1]): Promise<boolean> {
+    try {
+      await this.#run(invoke);
+      return true;
+    } catch (thrown) {
+      this.failure = PaddockError.from(thrown);
+      return false;
+    }
+  }
+
+  async #run(invoke: Parameters<typeof follow>[1]): Promise<void> {
+    this.failure = null;
+    const view = this.#view;
+    const fresh = this.id === null;
+    const turn = new LiveTurn(newId(), this.id);
+    if (fresh) this.#begun = turn;
+    this.turns.push(turn);
+    const isOpen = (conversation: ConversationId) => this.id === conversation || (fresh && this.id === null && view === this.#view);
+    const settle = (part: Pick<TurnOutcome, "conversation" | "user" | "assistant">, moveLeaf: boolean) => {
+      this.#changed(part.conversation);
+      if (!isOpen(part.conversation.id)) return;
+      this.id = part.conversation.id;
+      this.title = part.conversation.title;
+      this.messages = merge(this.messages, [part.user, part.assistant]);
+      if (moveLeaf) this.leaf = part.assistant.id;
+    };
+    let started = false;
+    const progress = (event: GenerationEvent) => {
+      if (event.kind !== "started") return;
+      started = true;
+      settle(event, true);
+    };
+    try {
+      const outcome = await follow(turn, invoke, progress);
+      settle(outcome, !started);
+    } finally {
+      this.turns = this.turns.filter((other) => other.generation !== turn.generation);
+      if (this.#begun?.generation === turn.generation) this.#begun = null;
+    }
+  }
+}
