@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use paddock_chat::ChatConfig;
+
 /// Overrides the folder of the user's data (tests, portable installs).
 const DATA_VARIABLE: &str = "PADDOCK_DATA_DIR";
 /// Overrides the engine's binary (tests, an engine built for CUDA or Metal).
@@ -40,6 +42,16 @@ impl Places {
             .unwrap_or_else(|| beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX)));
         let resources = resources(&beside);
         Ok(Self { data, engine, demo_model: resources.join("demo-model"), samples: resources.join("samples") })
+    }
+
+    /// The use cases on these places.
+    pub fn chat_config(&self) -> ChatConfig {
+        ChatConfig {
+            data_folder: self.data.clone(),
+            engine_program: self.engine.clone(),
+            demo_model: self.demo_model.clone(),
+            samples_folder: self.samples.clone(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use paddock_chat::{Chat, ChatConfig};
+use paddock_chat::{Chat, ChatError};
 use tauri::{App, AppHandle, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder};
 use tauri_specta::Event;
 
@@ -42,12 +42,12 @@ pub fn run() -> ExitCode {
 /// The composition root: the use cases on their places, then the window that shows them.
 fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     let places = Places::find()?;
-    let chat = tauri::async_runtime::block_on(Chat::open(ChatConfig {
-        data_folder: places.data,
-        engine_program: places.engine,
-        demo_model: places.demo_model,
-        samples_folder: places.samples,
-    }))
+    let chat = tauri::async_runtime::block_on(async {
+        let chat = Chat::open(places.chat_config()).await?;
+        // The model is loaded while the window is drawn.
+        chat.preload();
+        Ok::<_, ChatError>(chat)
+    })
     .map_err(|error| error.failure().to_string())?;
     forward_engine_changes(app.handle().clone(), &chat);
     app.manage(chat);

@@ -2,18 +2,16 @@
 //!
 //! Outside: the window's conversations; nothing here touches the user's data.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use paddock_chat::{AskConfig, AskOutcome, AskRequest, ask};
-use paddock_conversation::{FinishReason, ModelId, ModelLabel};
+use paddock_conversation::{FinishReason, ModelLabel};
 use paddock_devices::DevicePreference;
+use paddock_models::Quant;
 use serde_json::json;
 
-use super::{Stop, read};
+use super::{Stop, file_name, print, read, resolve};
 use crate::{error::CommandError, places::Places};
 
 #[derive(Debug, Args)]
@@ -38,7 +36,7 @@ pub struct Ask {
     context: Option<u32>,
     /// In-place quantisation: none, q8_0, q6k, q5k or q4k.
     #[arg(long, default_value = "none")]
-    quant: String,
+    quant: Quant,
     /// auto, cpu, cuda:N or metal.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -71,7 +69,7 @@ impl Ask {
             model_label: ModelLabel {
                 name: file_name(&path),
                 id,
-                quant: self.quant.clone(),
+                quant: self.quant.as_str().into(),
                 place: "this computer".into(),
             },
             model: path,
@@ -79,7 +77,7 @@ impl Ask {
                 "auto" => DevicePreference::Auto,
                 fixed => DevicePreference::Fixed { id: fixed.into() },
             },
-            quant: self.quant,
+            quant: self.quant.as_str().into(),
             context_tokens: self.context,
             threads: self.threads,
         };
@@ -93,18 +91,12 @@ impl Ask {
         let json = self.json;
         let outcome = ask(config, request, |text| {
             if !json {
-                print!("{text}");
-                // A closed pipe is found at the end of the answer.
-                let _ = std::io::stdout().flush();
+                print(text);
             }
         })
         .await
-        .map_err(|error| stop(&error))?;
-        if json {
-            println!("{}", report(&outcome));
-        } else {
-            println!();
-        }
+        .map_err(|error| Stop::of(&error))?;
+        print(&if json { format!("{}\n", report(&outcome)) } else { "\n".to_owned() });
         match outcome.failure {
             Some(failure) => Err(Stop::Failed(failure.into())),
             None => Ok(()),
@@ -127,33 +119,6 @@ impl Ask {
             "Write it as the last argument, in quotation marks.",
         )))
     }
-}
-
-fn file_name(path: &std::path::Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// What the user named, as an id and a path.
-fn resolve(model: &str, places: &Places) -> Result<(ModelId, PathBuf), Stop> {
-    let named = ModelId::new(model);
-    if named.is_demo() {
-        return Ok((named, places.demo_model.clone()));
-    }
-    let path = PathBuf::from(named.local_path().unwrap_or(model));
-    match std::path::absolute(&path) {
-        Ok(path) if path.exists() => Ok((ModelId::local(&path.to_string_lossy()), path)),
-        _ => Err(Stop::BadInput(CommandError::new(
-            "model_not_found",
-            format!("There is no model at {}.", path.display()),
-            "Give a model's folder or a GGUF file, or see `paddock models`.",
-        ))),
-    }
-}
-
-/// Bad pictures, bad models and prompts that cannot be asked are the caller's to mend: exit code 2.
-fn stop(error: &paddock_chat::ChatError) -> Stop {
-    let failure = error.failure();
-    if error.is_bad_input() { Stop::BadInput(failure.into()) } else { Stop::Failed(failure.into()) }
 }
 
 fn report(outcome: &AskOutcome) -> serde_json::Value {

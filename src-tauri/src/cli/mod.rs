@@ -4,11 +4,17 @@
 //! one next step) on standard error.
 
 mod ask;
+mod fit;
+mod look;
 mod models;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use paddock_conversation::ModelId;
 
 use crate::{error::CommandError, places::Places};
 
@@ -23,8 +29,12 @@ pub struct Arguments {
 pub enum Command {
     /// Ask one question, with pictures if you like; the answer streams to the terminal.
     Ask(ask::Ask),
-    /// List the models that can be run here.
+    /// Show what a model gets of pictures: size, tiles, tokens, and the exact pixels.
+    Look(look::Look),
+    /// List the models that can be run here, or add one.
     Models(models::Models),
+    /// Say whether a model fits this computer, or an imagined one, before anything is downloaded.
+    Fit(fit::Fit),
 }
 
 /// Why a command did not do what it was asked.
@@ -60,7 +70,9 @@ pub fn run(command: Command) -> ExitCode {
     let outcome = runtime.block_on(async {
         match command {
             Command::Ask(ask) => ask.run(&places).await,
+            Command::Look(look) => look.run(&places).await,
             Command::Models(models) => models.run(&places).await,
+            Command::Fit(fit) => fit.run(&places).await,
         }
     });
     let (code, error) = match outcome {
@@ -70,6 +82,42 @@ pub fn run(command: Command) -> ExitCode {
     };
     eprintln!("paddock: {} {}", error.message, error.next_step);
     ExitCode::from(code)
+}
+
+impl Stop {
+    /// Bad pictures, bad models and prompts that cannot be asked are the caller's to mend: exit code 2.
+    pub fn of(error: &paddock_chat::ChatError) -> Self {
+        let failure = error.failure();
+        if error.is_bad_input() { Self::BadInput(failure.into()) } else { Self::Failed(failure.into()) }
+    }
+}
+
+/// What the user named (`demo`, an id of `paddock models`, a folder, a GGUF file), as an id and a path.
+pub fn resolve(model: &str, places: &Places) -> Result<(ModelId, PathBuf), Stop> {
+    let named = ModelId::new(model);
+    if named.is_demo() {
+        return Ok((named, places.demo_model.clone()));
+    }
+    let path = PathBuf::from(named.local_path().unwrap_or(model));
+    match std::path::absolute(&path) {
+        Ok(path) if path.exists() => Ok((ModelId::local(&path.to_string_lossy()), path)),
+        _ => Err(Stop::BadInput(CommandError::new(
+            "model_not_found",
+            format!("There is no model at {}.", path.display()),
+            "Give a model's folder or a GGUF file, or see `paddock models`.",
+        ))),
+    }
+}
+
+pub fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
+pub fn print(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// A file's bytes, or the sentence for exit code 2.

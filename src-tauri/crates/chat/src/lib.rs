@@ -18,6 +18,7 @@ mod types;
 pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
 pub use chat::{Chat, ChatConfig};
 pub use error::ChatError;
+pub use model::known_models;
 pub use settings::{Settings, Theme};
 pub use types::{
     AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,

@@ -15,7 +15,7 @@ use paddock_media::Tiling;
 use paddock_models::{Checkpoint, ModelEntry, Vision, inspect, inspect_headers};
 
 use crate::chat::{Chat, now_ms};
-use crate::{ChatError, Settings};
+use crate::{ChatConfig, ChatError, Settings};
 
 /// The context where the user did not choose one: room for several pictures and a long talk, while its memory stays
 /// small beside the weights of any model worth asking.
@@ -184,23 +184,31 @@ fn entry(id: ModelId, path: &Path) -> ModelEntry {
     }
 }
 
+fn entries(demo_model: &Path, local: &[String]) -> Vec<ModelEntry> {
+    let demo = entry(ModelId::demo(), demo_model);
+    let local = local
+        .iter()
+        .map(|path| entry(ModelId::local(path), Path::new(path)));
+    std::iter::once(demo).chain(local).collect()
+}
+
+/// The list of [`Chat::list_models`] without opening the data folder: a window may be using it. Blocks.
+///
+/// # Errors
+/// There is a database and it cannot be read.
+pub fn known_models(config: &ChatConfig) -> Result<Vec<ModelEntry>, ChatError> {
+    let local = paddock_store::local_models_in(&config.data_folder)?;
+    Ok(entries(&config.demo_model, &local))
+}
+
 impl Chat {
     /// The demo model and those that the user added; a model that cannot be used stays in the list with the reason.
     ///
     /// # Errors
     /// The store fails.
     pub async fn list_models(&self) -> Result<Vec<ModelEntry>, ChatError> {
-        self.blocking(|chat| {
-            let mut models = vec![entry(ModelId::demo(), &chat.config().demo_model)];
-            models.extend(
-                chat.store()
-                    .local_models()?
-                    .iter()
-                    .map(|path| entry(ModelId::local(path), Path::new(path))),
-            );
-            Ok(models)
-        })
-        .await
+        self.blocking(|chat| Ok(entries(&chat.config().demo_model, &chat.store().local_models()?)))
+            .await
     }
 
     /// Adds a folder or GGUF file to the list.

@@ -240,7 +240,7 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
             bytes: bytes.len() as u64,
             max_bytes: limit,
         };
-        return Err(failure(&error));
+        return Err(error.failure());
     }
     Ok(bytes)
 }
@@ -289,20 +289,5 @@ pub fn for_engine(store: &Store, id: &ImageId) -> Result<ImageData, ChatError> {
 }
 
 fn refusal(error: &MediaError) -> ChatError {
-    ChatError::Refused(failure(error))
-}
-
-/// The page's codes are camelCase.
-fn failure(error: &MediaError) -> Failure {
-    let mut code = String::new();
-    for (index, word) in error.code().split('_').enumerate() {
-        let mut chars = word.chars();
-        match chars.next() {
-            Some(first) if index > 0 => code.extend(first.to_uppercase()),
-            Some(first) => code.push(first),
-            None => {}
-        }
-        code.push_str(chars.as_str());
-    }
-    Failure::new(code, error.to_string(), error.next_step())
+    ChatError::Refused(error.failure())
 }

@@ -2,9 +2,34 @@
 //!
 //! Outside: what the settings mean and their defaults.
 
-use rusqlite::{OptionalExtension as _, params};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use crate::{Store, StoreError, rows};
+
+/// [`Store::local_models`] of a folder that another process may own: nothing is created or upgraded.
+///
+/// # Errors
+/// There is a database and it cannot be read.
+pub fn local_models_in(folder: &Path) -> Result<Vec<String>, StoreError> {
+    let file = folder.join("paddock.db");
+    if !file.is_file() {
+        return Ok(Vec::new());
+    }
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    read_local_models(&connection)
+}
+
+fn read_local_models(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT path FROM local_model ORDER BY added_ms, path")?;
+    let paths = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(paths)
+}
 
 impl Store {
     /// A document and the version it was written with.
@@ -46,13 +71,7 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub fn local_models(&self) -> Result<Vec<String>, StoreError> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT path FROM local_model ORDER BY added_ms, path")?;
-        let paths = statement
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        Ok(paths)
+        read_local_models(&self.connection())
     }
 
     /// # Errors
