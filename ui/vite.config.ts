@@ -1,7 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   plugins: [svelte()],
   // Tauri shows compiler errors in its own terminal.
   clearScreen: false,
@@ -13,7 +13,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  // Svelte's server build would be taken without it.
-  resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts"], restoreMocks: true },
-});
+  // Without it the tests would get Svelte's server build.
+  resolve: { conditions: mode === "test" ? ["browser"] : [] },
+  test: {
+    // jsdom parses HTML as browsers do: the sanitiser is only as good as the parser it is tested with.
+    environment: "jsdom",
+    include: ["src/**/*.test.ts"],
+    restoreMocks: true,
+  },
+}));

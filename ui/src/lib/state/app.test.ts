@@ -1,0 +1,220 @@
+// The state against commands and events played by Tauri's own mocks; the real ones are in the window tests.
+import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
+import { flushSync } from "svelte";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { AppSnapshot, Attachment, GenerationEvent, TurnOutcome } from "../ipc";
+import { AppState } from "./app.svelte";
+import { message, outcome } from "./messages.fixture";
+
+type Handler = (args: Record<string, unknown>) => unknown;
+const picture: Attachment = {
+  id: "f".repeat(64),
+  name: "a.png",
+  format: "PNG",
+  stored: { widthPx: 4, heightPx: 4 },
+  upright: { widthPx: 4, heightPx: 4 },
+  bytes: 10,
+  notes: [],
+};
+const snapshot = {
+  version: "0.1.0",
+  settings: { modelId: "demo", theme: "system", sendWithEnter: true, device: { kind: "auto" } },
+  engine: { revision: 1, model: null, state: { kind: "empty" } },
+  conversations: [],
+  models: [],
+  devices: { devices: [], selected: "cpu", reason: "" },
+} as unknown as AppSnapshot;
+
+let handlers: Record<string, Handler>;
+let calls: { command: string; args: Record<string, unknown> }[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  calls = [];
+  handlers = {
+    app_snapshot: () => snapshot,
+    load_draft: () => ({ text: "", images: [] }),
+    save_draft: () => null,
+    plan_prompt: () => ({ images: [], promptTokensEstimate: 1, contextTokens: 100, refusal: null }),
+  };
+  mockIPC(
+    (command, args) => {
+      calls.push({ command, args: args as Record<string, unknown> });
+      const handler = handlers[command];
+      if (!handler) throw new Error(`no handler for ${command}`);
+      return handler(args as Record<string, unknown>);
+    },
+    { shouldMockEvents: true },
+  );
+});
+afterEach(() => {
+  clearMocks();
+  vi.useRealTimers();
+});
+
+async function started(): Promise<AppState> {
+  const app = new AppState();
+  await app.start();
+  expect(app.failure).toBeNull();
+  return app;
+}
+
+/** A `send` command that can be driven by hand. */
+function held() {
+  let emit!: (event: GenerationEvent) => void;
+  let end!: (outcome: TurnOutcome) => void;
+  let fail!: (error: unknown) => void;
+  handlers.send = ({ channel }) =>
+    new Promise<TurnOutcome>((resolve, reject) => {
+      emit = (event) => (channel as { onmessage: (event: GenerationEvent) => void }).onmessage(event);
+      end = resolve;
+      fail = reject;
+    });
+  return { emit: (event: GenerationEvent) => emit(event), end: (result: TurnOutcome) => end(result), fail: (error: unknown) => fail(error) };
+}
+
+const settle = async () => {
+  await vi.advanceTimersByTimeAsync(1);
+  flushSync();
+};
+
+describe("asking", () => {
+  it("shows the answer as it grows and then as it was kept", async () => {
+    const app = await started();
+    const turn = held();
+    app.composer.text = "What is it?";
+    void app.send();
+    await settle();
+    const { conversation, user, assistant } = outcome("c1", "");
+    turn.emit({ kind: "started", conversation, user, assistant: { ...assistant, status: { kind: "generating" } } });
+    turn.emit({ kind: "delta", text: "A red" });
+    turn.emit({ kind: "delta", text: " circle." });
+    expect(app.chat.id).toBe("c1");
+    expect(app.chat.running?.text).toBe("A red circle.");
+    expect(app.conversations.map((one) => one.id)).toEqual(["c1"]);
+    turn.end(outcome("c1", "A red circle."));
+    await settle();
+    expect(app.chat.running).toBeNull();
+    expect(app.chat.shown.map((one) => one.id)).toEqual(["q", "a"]);
+    expect(app.chat.shown[1]?.parts).toEqual([{ kind: "text", text: "A red circle." }]);
+  });
+
+  it("ignores what the channel brings after the result", async () => {
+    const app = await started();
+    const turn = held();
+    app.composer.text = "Hello";
+    void app.send();
+    await settle();
+    turn.end(outcome("c1", "Kept."));
+    await settle();
+    const { conversation, user, assistant } = outcome("c1", "Late.");
+    turn.emit({ kind: "started", conversation, user, assistant });
+    turn.emit({ kind: "delta", text: "Late." });
+    expect(app.chat.shown[1]?.parts).toEqual([{ kind: "text", text: "Kept." }]);
+    expect(app.chat.running).toBeNull();
+  });
+
+  it("gives text and pictures back when a question is refused, and says why", async () => {
+    const app = await started();
+    app.composer.text = "See this";
+    app.composer.add([{ kind: "attached", attachment: picture }]);
+    const turn = held();
+    const sending = app.send();
+    await settle();
+    expect(app.composer.empty).toBe(true);
+    turn.fail({ code: "contextTooSmall", message: "It is too long.", nextStep: "Shorten it." });
+    await sending;
+    expect(app.composer.text).toBe("See this");
+    expect(app.composer.images).toEqual([picture]);
+    expect(app.chat.failure?.message).toBe("It is too long.");
+    expect(app.chat.failure?.code).toBe("contextTooSmall");
+  });
+
+  it("does not switch back to a conversation that was left before it began", async () => {
+    const app = await started();
+    const turn = held();
+    app.composer.text = "First";
+    void app.send();
+    await settle();
+    handlers.open_conversation = () => ({
+      summary: { id: "other", title: "Other", createdAtMs: 1, updatedAtMs: 1, images: 0 },
+      messages: [message("m", null, { conversationId: "other" })],
+      activeLeaf: "m",
+      draft: { text: "draft of the other", images: [] },
+    });
+    await app.openChat("other");
+    const { conversation, user, assistant } = outcome("c1", "");
+    turn.emit({ kind: "started", conversation, user, assistant });
+    turn.end(outcome("c1", "Answer."));
+    await settle();
+    expect(app.chat.id).toBe("other");
+    expect(app.chat.shown.map((one) => one.id)).toEqual(["m"]);
+    expect(app.composer.text).toBe("draft of the other");
+    expect(app.conversations.some((one) => one.id === "c1")).toBe(true);
+  });
+});
+
+describe("the composer", () => {
+  it("keeps a refused file's reason and the good ones", async () => {
+    const app = await started();
+    const failure = { code: "empty", message: "The file is empty.", nextStep: "Try another." };
+    app.composer.add([{ kind: "refused", name: "b.png", failure }, { kind: "attached", attachment: picture }]);
+    expect(app.composer.images).toHaveLength(1);
+    const [refused] = app.composer.refusals;
+    expect(refused).toMatchObject({ name: "b.png", failure });
+    if (refused) app.composer.dismiss(refused);
+    expect(app.composer.refusals).toEqual([]);
+  });
+
+  it("saves the draft once the typing rests", async () => {
+    const app = await started();
+    for (const text of ["a", "ab", "abc"]) {
+      app.composer.text = text;
+      app.composer.changed();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    const saves = () => calls.filter((call) => call.command === "save_draft");
+    expect(saves()).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(saves().map((call) => call.args.text)).toEqual(["abc"]);
+  });
+
+  it("never lets an older plan replace a newer one", async () => {
+    const app = await started();
+    const answers: ((tokens: number) => void)[] = [];
+    handlers.plan_prompt = () =>
+      new Promise((resolve) => {
+        answers.push((tokens) => resolve({ images: [], promptTokensEstimate: tokens, contextTokens: 100, refusal: null }));
+      });
+    app.composer.replan(null);
+    await vi.advanceTimersByTimeAsync(200);
+    app.composer.replan(null);
+    await vi.advanceTimersByTimeAsync(200);
+    answers[1]?.(2);
+    await settle();
+    answers[0]?.(1);
+    await settle();
+    expect(app.composer.plan?.promptTokensEstimate).toBe(2);
+  });
+
+  it("changes the order of pictures", async () => {
+    const app = await started();
+    const other = { ...picture, id: "e".repeat(64) };
+    app.composer.add([picture, other].map((attachment) => ({ kind: "attached", attachment })));
+    app.composer.move(1, -1);
+    expect(app.composer.images.map((image) => image.id)).toEqual([other.id, picture.id]);
+    app.composer.move(0, -1);
+    expect(app.composer.images.map((image) => image.id)).toEqual([other.id, picture.id]);
+  });
+});
+
+describe("settings", () => {
+  it("puts a refused change back", async () => {
+    const app = await started();
+    handlers.update_settings = () => Promise.reject({ code: "settingOutOfRange", message: "No.", nextStep: "Another." });
+    const error = await app.saveSettings({ temperature: 9 });
+    expect(error?.message).toBe("No.");
+    expect(app.settings).toEqual(snapshot.settings);
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+
+import { message } from "./messages.fixture";
+import { branch, merge, newestLeaf, siblings } from "./tree";
+
+const tree = [
+  message("q1", null, { createdAtMs: 1 }),
+  message("a1", "q1", { role: "assistant", createdAtMs: 2 }),
+  message("a2", "q1", { role: "assistant", createdAtMs: 5 }),
+  message("q2", "a1", { createdAtMs: 3 }),
+  message("a3", "q2", { role: "assistant", createdAtMs: 4 }),
+];
+const ids = (messages: { id: string }[]) => messages.map((one) => one.id);
+
+describe("a conversation's tree", () => {
+  it("shows the branch of a leaf", () => {
+    expect(ids(branch(tree, "a3"))).toEqual(["q1", "a1", "q2", "a3"]);
+    expect(ids(branch(tree, "a2"))).toEqual(["q1", "a2"]);
+    expect(branch(tree, null)).toEqual([]);
+    expect(branch(tree, "unknown")).toEqual([]);
+  });
+
+  it("survives a cycle", () => {
+    expect(branch([message("x", "y"), message("y", "x")], "x")).toHaveLength(2);
+    expect(["x", "y"]).toContain(newestLeaf([message("x", "y"), message("y", "x")], "x"));
+  });
+
+  it("knows the versions of an answer, oldest first", () => {
+    expect(ids(siblings(tree, message("a2", "q1", { role: "assistant" })))).toEqual(["a1", "a2"]);
+  });
+
+  it("goes to the newest end of a branch", () => {
+    expect(newestLeaf(tree, "a1")).toBe("a3");
+    expect(newestLeaf(tree, "q1")).toBe("a2");
+  });
+
+  it("puts changed messages in their places and new ones at the end", () => {
+    const merged = merge(tree, [message("a1", "q1", { role: "assistant", reasoning: "new" }), null, message("q9", null)]);
+    expect(ids(merged)).toEqual(["q1", "a1", "a2", "q2", "a3", "q9"]);
+    expect(merged[1]?.reasoning).toBe("new");
+  });
+});
