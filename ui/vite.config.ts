@@ -14,7 +14,7 @@ export default defineConfig(({ mode }) => ({
     modulePreload: { polyfill: false },
   },
   // Without it the tests would get Svelte's server build.
-  resolve: { conditions: mode === "test" ? ["browser"] : [] },
+  ...(mode === "test" ? { resolve: { conditions: ["browser"] } } : {}),
   test: {
     // jsdom parses HTML as browsers do: the sanitiser is only as good as the parser it is tested with.
     environment: "jsdom",
