@@ -6,9 +6,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What the demo model was trained to say to it: some 250 tokens, long enough to be interrupted.
+/// What the demo model says to it: 68 tokens, long enough to be interrupted on a slowed computer.
 pub const LONG_QUESTION: &str = "Tell me a long story.";
-pub const LONG_ANSWER_START: &str = "On day one the little circle met a square";
+pub const LONG_ANSWER_START: &str = "Once upon a time there was a little red circle.";
 pub const LONG_ANSWER_END: &str = "The end.";
 
 /// A display and a user's folder; the app is started on them as often as a scenario wants.

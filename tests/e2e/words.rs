@@ -1,7 +1,7 @@
 //! Questions without pictures: speed, stop, several conversations.
 
 use crate::scene::{
-    LONG_ANSWER_END, LONG_QUESTION, Scene, ask, engine, finished, partial, send, watch_answer,
+    LONG_ANSWER_END, LONG_ANSWER_START, LONG_QUESTION, Scene, ask, engine, finished, partial, send, watch_answer,
 };
 use paddock_tests::webdriver::app::SOON;
 use paddock_tests::webdriver::process::Slowed;
@@ -36,7 +36,7 @@ fn a_long_answer_arrives_whole() {
     watch_answer(&app);
     let answer = ask(&app, LONG_QUESTION);
     assert!(
-        answer.starts_with("On day one") && answer.ends_with(LONG_ANSWER_END),
+        answer.starts_with(LONG_ANSWER_START) && answer.ends_with(LONG_ANSWER_END),
         "{answer}"
     );
     let seen = crate::scene::seen_texts(&app);
