@@ -54,11 +54,11 @@ test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-
 # freshen NAME FILE-OR-FOLDER...: gives every file whose content changed since the last build from this
 # checkout a new time.
 freshen() {
-    record=$cache/target/$1.contents/$(printf '%s' "$root" | sha256sum | cut -c1-16)
+    record=$cache/target/$1.sums/$(printf '%s' "$root" | sha256sum | cut -c1-16)
     shift
     mkdir -p "$(dirname "$record")"
     find "$@" -type d \( -name target -o -name node_modules -o -name output -o -path "$engine_dir" \) -prune -o -type f -print0 \
-        | LC_ALL=C sort -z | xargs -0 sha256sum > "$record.new"
+        | xargs -0 sha256sum | LC_ALL=C sort > "$record.new"
     if [ -f "$record" ]; then
         LC_ALL=C comm -13 "$record" "$record.new" | cut -c67- | tr '\n' '\0' | xargs -0 -r touch
     else

@@ -33,7 +33,9 @@ pub fn read() -> Result<Pasted> {
     {
         return Ok(Pasted::Files(files));
     }
-    let Ok(bitmap) = clipboard.get_image() else { return Ok(Pasted::Nothing) };
+    let Ok(bitmap) = clipboard.get_image() else {
+        return Ok(Pasted::Nothing);
+    };
     let unreadable = || {
         CommandError::new(
             "clipboard_unreadable",
@@ -42,10 +44,16 @@ pub fn read() -> Result<Pasted> {
         )
     };
     let size = |edge: usize| u32::try_from(edge).map_err(|_| unreadable());
-    let picture = RgbaImage::from_raw(size(bitmap.width)?, size(bitmap.height)?, bitmap.bytes.into_owned())
-        .ok_or_else(unreadable)?;
+    let picture = RgbaImage::from_raw(
+        size(bitmap.width)?,
+        size(bitmap.height)?,
+        bitmap.bytes.into_owned(),
+    )
+    .ok_or_else(unreadable)?;
     let mut png = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut png, ImageFormat::Png).map_err(|_| unreadable())?;
+    picture
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|_| unreadable())?;
     Ok(Pasted::Picture(png.into_inner()))
 }
 
@@ -63,7 +71,11 @@ impl Offer {
             None => held.insert(open()?),
         };
         clipboard.set_text(text).map_err(|_| {
-            CommandError::new("clipboard_unwritable", "The text could not be copied.", "Select it and copy it by hand.")
+            CommandError::new(
+                "clipboard_unwritable",
+                "The text could not be copied.",
+                "Select it and copy it by hand.",
+            )
         })
     }
 }

@@ -17,19 +17,32 @@ pub async fn pictures(app: &AppHandle) -> Vec<PathBuf> {
             .add_filter("All files", &["*"])
             .pick_files()
     });
-    picked.await.flatten().unwrap_or_default().iter().map(|file| file.path().to_path_buf()).collect()
+    picked
+        .await
+        .flatten()
+        .unwrap_or_default()
+        .iter()
+        .map(|file| file.path().to_path_buf())
+        .collect()
 }
 
 /// A folder with a model in it.
 pub async fn model_folder(app: &AppHandle) -> Option<PathBuf> {
-    let picked = on_main_thread(app, || AsyncFileDialog::new().set_title("Choose a model folder").pick_folder());
+    let picked = on_main_thread(app, || {
+        AsyncFileDialog::new()
+            .set_title("Choose a model folder")
+            .pick_folder()
+    });
     path(picked.await.flatten())
 }
 
 /// A GGUF file.
 pub async fn model_file(app: &AppHandle) -> Option<PathBuf> {
     let picked = on_main_thread(app, || {
-        AsyncFileDialog::new().set_title("Choose a model file").add_filter("GGUF models", &["gguf"]).pick_file()
+        AsyncFileDialog::new()
+            .set_title("Choose a model file")
+            .add_filter("GGUF models", &["gguf"])
+            .pick_file()
     });
     path(picked.await.flatten())
 }
@@ -40,7 +53,10 @@ fn path(file: Option<FileHandle>) -> Option<PathBuf> {
 
 /// GTK and AppKit want the dialog to be made on the main thread; it is awaited elsewhere. None if the
 /// program is ending.
-async fn on_main_thread<T, F>(app: &AppHandle, open: impl FnOnce() -> F + Send + 'static) -> Option<T>
+async fn on_main_thread<T, F>(
+    app: &AppHandle,
+    open: impl FnOnce() -> F + Send + 'static,
+) -> Option<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

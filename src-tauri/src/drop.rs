@@ -12,11 +12,19 @@ use tauri_specta::Event;
 use crate::events::DropEvent;
 
 pub fn handle(window: &Window, event: &WindowEvent) {
-    let WindowEvent::DragDrop(drag) = event else { return };
+    let WindowEvent::DragDrop(drag) = event else {
+        return;
+    };
     match drag {
         DragDropEvent::Enter { paths, .. } => {
             let images = paths.iter().filter(|path| looks_like_picture(path)).count();
-            emit(window, DropEvent::Entered { images: count(images), others: count(paths.len() - images) });
+            emit(
+                window,
+                DropEvent::Entered {
+                    images: count(images),
+                    others: count(paths.len() - images),
+                },
+            );
         }
         DragDropEvent::Leave => emit(window, DropEvent::Left),
         DragDropEvent::Drop { paths, .. } => take(window.clone(), paths.clone()),
@@ -25,7 +33,12 @@ pub fn handle(window: &Window, event: &WindowEvent) {
 }
 
 fn take(window: Window, paths: Vec<PathBuf>) {
-    emit(&window, DropEvent::Reading { files: count(paths.len()) });
+    emit(
+        &window,
+        DropEvent::Reading {
+            files: count(paths.len()),
+        },
+    );
     let chat = window.state::<Chat>().inner().clone();
     tauri::async_runtime::spawn(async move {
         let outcomes = attach_files(&chat, paths).await;
@@ -64,7 +77,9 @@ pub async fn attach_files(chat: &Chat, paths: Vec<PathBuf>) -> Vec<paddock_chat:
 fn looks_like_picture(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| paddock_media::Format::EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+        .is_some_and(|extension| {
+            paddock_media::Format::EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+        })
 }
 
 fn emit(window: &Window, event: DropEvent) {

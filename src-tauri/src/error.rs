@@ -19,7 +19,11 @@ pub type Result<T> = std::result::Result<T, CommandError>;
 
 impl From<Failure> for CommandError {
     fn from(failure: Failure) -> Self {
-        Self { code: failure.code, message: failure.message, next_step: failure.next_step }
+        Self {
+            code: failure.code,
+            message: failure.message,
+            next_step: failure.next_step,
+        }
     }
 }
 
@@ -31,6 +35,10 @@ impl From<ChatError> for CommandError {
 
 impl CommandError {
     pub fn new(code: &str, message: impl Into<String>, next_step: &str) -> Self {
-        Self { code: code.into(), message: message.into(), next_step: next_step.into() }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            next_step: next_step.into(),
+        }
     }
 }

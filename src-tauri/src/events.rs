@@ -15,12 +15,23 @@ pub struct EngineChanged(pub EngineSnapshot);
 
 /// Files over the window. Paths stay in Rust: a page must not be able to name files.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[tauri_specta(event_name = "drop")]
 pub enum DropEvent {
     /// `others` counts what does not look like a picture by its name.
-    Entered { images: u32, others: u32 },
+    Entered {
+        images: u32,
+        others: u32,
+    },
     Left,
-    Reading { files: u32 },
-    Dropped { outcomes: Vec<AttachOutcome> },
+    Reading {
+        files: u32,
+    },
+    Dropped {
+        outcomes: Vec<AttachOutcome>,
+    },
 }

@@ -39,9 +39,16 @@ impl Places {
         };
         let engine = std::env::var_os(ENGINE_VARIABLE)
             .map(PathBuf::from)
-            .unwrap_or_else(|| beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX)));
+            .unwrap_or_else(|| {
+                beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX))
+            });
         let resources = resources(&beside);
-        Ok(Self { data, engine, demo_model: resources.join("demo-model"), samples: resources.join("samples") })
+        Ok(Self {
+            data,
+            engine,
+            demo_model: resources.join("demo-model"),
+            samples: resources.join("samples"),
+        })
     }
 
     /// The use cases on these places.
@@ -57,7 +64,13 @@ impl Places {
 
 /// Beside the program (a build, Windows), in a Debian or RPM package (`/usr/lib/Paddock`), or in a macOS bundle.
 fn resources(beside: &Path) -> PathBuf {
-    let candidates = [beside.to_path_buf(), beside.join("../lib/Paddock"), beside.join("../Resources")];
-    let found = candidates.iter().find(|folder| folder.join("demo-model/config.json").is_file());
+    let candidates = [
+        beside.to_path_buf(),
+        beside.join("../lib/Paddock"),
+        beside.join("../Resources"),
+    ];
+    let found = candidates
+        .iter()
+        .find(|folder| folder.join("demo-model/config.json").is_file());
     found.unwrap_or(&candidates[0]).clone()
 }

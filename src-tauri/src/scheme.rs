@@ -13,7 +13,11 @@ use tauri::{
 
 pub const NAME: &str = "attachment";
 
-pub fn handle<R: Runtime>(context: UriSchemeContext<'_, R>, request: Request<Vec<u8>>, responder: UriSchemeResponder) {
+pub fn handle<R: Runtime>(
+    context: UriSchemeContext<'_, R>,
+    request: Request<Vec<u8>>,
+    responder: UriSchemeResponder,
+) {
     let chat = context.app_handle().state::<Chat>().inner().clone();
     let path = request.uri().path().trim_start_matches('/').to_owned();
     tauri::async_runtime::spawn(async move { responder.respond(answer(&chat, &path).await) });
@@ -64,7 +68,14 @@ mod tests {
     fn only_hashes_and_known_kinds_are_paths() {
         let id = "a".repeat(64);
         assert!(parse(&format!("{id}/thumb")).is_some());
-        for path in ["", "/", "../etc/passwd/thumb", &id, &format!("{id}/raw"), &format!("{id}/thumb/..")] {
+        for path in [
+            "",
+            "/",
+            "../etc/passwd/thumb",
+            &id,
+            &format!("{id}/raw"),
+            &format!("{id}/thumb/.."),
+        ] {
             assert!(parse(path).is_none(), "{path}");
         }
     }

@@ -80,7 +80,14 @@ fn end(app: &AppHandle) {
 /// A program started from a menu has no terminal: say it in a dialog too.
 fn tell(sentence: &str) {
     eprintln!("{sentence}");
-    if std::env::var_os("DISPLAY").is_some() || std::env::var_os("WAYLAND_DISPLAY").is_some() || cfg!(not(target_os = "linux")) {
-        rfd::MessageDialog::new().set_level(rfd::MessageLevel::Error).set_title(TITLE).set_description(sentence).show();
+    if std::env::var_os("DISPLAY").is_some()
+        || std::env::var_os("WAYLAND_DISPLAY").is_some()
+        || cfg!(not(target_os = "linux"))
+    {
+        rfd::MessageDialog::new()
+            .set_level(rfd::MessageLevel::Error)
+            .set_title(TITLE)
+            .set_description(sentence)
+            .show();
     }
 }

@@ -53,8 +53,8 @@ fn an_app_killed_in_mid_answer_keeps_what_had_come_and_marks_it() {
     let slowed = Slowed::new(engine(&app));
     send(&app, LONG_QUESTION);
     let seen = partial(&app);
-    // Deltas are written to the database about four times a second.
-    std::thread::sleep(Duration::from_secs(1));
+    // What is shown is in the database within a quarter of a second.
+    std::thread::sleep(Duration::from_millis(400));
     kill_9(app.process());
     drop(slowed);
     drop(app);

@@ -5,6 +5,7 @@
 //! app's own output land in `tests/output`.
 
 mod breakage;
+mod models;
 mod pictures;
 mod scene;
 mod settings;

@@ -1,7 +1,7 @@
 //! Pictures get in by drop, by paste and by the file dialog, are answered about rightly, and are kept.
 
 use crate::scene::{
-    Scene, ask, chips, engine, finished, sample_path, seen_texts, send, watch_answer,
+    Scene, ask, chips, engine, finished, fixture_path, seen_texts, send, watch_answer,
 };
 use paddock_tests::webdriver::app::SOON;
 use paddock_tests::webdriver::process::Slowed;
@@ -66,24 +66,39 @@ fn a_dropped_picture_is_answered_word_by_word_and_still_there_after_a_restart() 
 #[test]
 fn two_pasted_pictures_are_both_seen_in_order() {
     let scene = Scene::new();
+    let circle = std::fs::read(fixture_path("wide_blue_circle")).unwrap();
+    let star = scene.home.files().join("schwarzer Stern.png");
+    std::fs::copy(fixture_path("black_star"), &star).unwrap();
     let app = scene.open();
     app.focus();
     app.click("composer-input");
-    scene.display.copy(
-        "image/png",
-        &std::fs::read(sample_path("red-circle")).unwrap(),
-    );
-    scene.display.press("ctrl+v");
+    let paste_circle = || {
+        scene.display.copy("image/png", &circle);
+        scene.display.press("ctrl+v");
+    };
+    // As a file manager copies: by name.
+    let paste_star = || {
+        let uri = format!("file://{}\r\n", star.to_str().unwrap().replace(' ', "%20"));
+        scene.display.copy("text/uri-list", uri.as_bytes());
+        scene.display.press("ctrl+v");
+    };
+    paste_circle();
     chips(&app, 1);
-    // The second as a file manager copies it: by name.
-    let star = scene.picture("blue-star", "blauer Stern.png");
-    let uri = format!("file://{}\r\n", star.to_str().unwrap().replace(' ', "%20"));
-    scene.display.copy("text/uri-list", uri.as_bytes());
-    scene.display.press("ctrl+v");
+    paste_star();
     chips(&app, 2);
     app.screenshot("06-two-pasted");
     assert_eq!(ask(&app, "Which image shows a circle?"), "The first image.");
-    assert_eq!(ask(&app, "Which image shows a star?"), "The second image.");
+
+    app.click("new-chat");
+    app.click("composer-input");
+    paste_star();
+    chips(&app, 1);
+    paste_circle();
+    chips(&app, 2);
+    assert_eq!(
+        ask(&app, "Which image shows a circle?"),
+        "The second image."
+    );
 }
 
 #[test]
@@ -109,7 +124,7 @@ fn pasted_text_stays_text() {
 #[test]
 fn a_picture_from_the_file_dialog_can_be_taken_off_again() {
     let scene = Scene::new();
-    let picture = scene.picture("blue-star", "Stern.png");
+    let picture = scene.picture("square-and-star", "Stern.png");
     let app = scene.open();
     app.click("attach");
     scene.display.choose("Add pictures", &picture);
@@ -119,7 +134,7 @@ fn a_picture_from_the_file_dialog_can_be_taken_off_again() {
     app.click("attach");
     scene.display.choose("Add pictures", &picture);
     chips(&app, 1);
-    assert_eq!(ask(&app, QUESTION), "A blue star.");
+    assert_eq!(ask(&app, QUESTION), "A red square and a blue star.");
     app.gone("chip", SOON);
 }
 

@@ -57,6 +57,10 @@ pub fn sample_path(sample: &str) -> PathBuf {
         .join(format!("../src-tauri/resources/samples/{sample}.png"))
 }
 
+pub fn fixture_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/images/{name}.png"))
+}
+
 /// Types a question and sends it with the button.
 pub fn send(app: &App<'_>, question: &str) {
     app.type_into("composer-input", question);

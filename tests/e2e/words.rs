@@ -1,7 +1,8 @@
 //! Questions without pictures: speed, stop, several conversations.
 
 use crate::scene::{
-    LONG_ANSWER_END, LONG_ANSWER_START, LONG_QUESTION, Scene, ask, engine, finished, partial, send, watch_answer,
+    LONG_ANSWER_END, LONG_ANSWER_START, LONG_QUESTION, Scene, ask, engine, finished, partial, send,
+    watch_answer,
 };
 use paddock_tests::webdriver::app::SOON;
 use paddock_tests::webdriver::process::Slowed;

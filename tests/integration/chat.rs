@@ -743,7 +743,7 @@ async fn files_that_are_no_pictures_are_refused_with_a_sentence_and_nothing_is_k
         };
         assert_eq!(failure.code, "noSample");
     }
-    for name in ["red-circle", "blue-star", "shapes"] {
+    for name in ["red-circle", "square-and-star", "shapes"] {
         assert!(
             matches!(
                 s.chat.attach_sample(name.into()).await,

@@ -156,7 +156,7 @@ async fn a_picture_is_seen_answered_word_by_word_and_its_receipt_matches() {
     assert!(context_tokens >= 4096, "{context_tokens}");
 
     // A second picture in the same conversation, then the first question once more.
-    let star = sample(&chat, "blue-star").await;
+    let star = sample(&chat, "square-and-star").await;
     let asked = SendRequest {
         conversation: Some(first.conversation.id),
         parent: Some(first.assistant.id),
@@ -342,7 +342,7 @@ async fn the_command_lines_question_is_answered_without_a_store() {
     let demo = resources().join("demo-model");
     let outcome = ask(
         config(demo),
-        question("What is in this image?", &["blue-star.png"]),
+        question("What is in this image?", &["square-and-star.png"]),
         |text| streamed.push_str(text),
     )
     .await

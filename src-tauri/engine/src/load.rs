@@ -36,8 +36,6 @@ pub struct Loaded {
     /// None for models without eyes.
     pub image_tokens: Option<ImageTokens>,
     pub facts: Facts,
-    /// Holds the temporary folder that mistral.rs may still read from.
-    _checkpoint: Checkpoint,
 }
 
 /// What the app is told of a loaded model.
@@ -173,7 +171,6 @@ fn load_here(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static)
             resident_bytes: resident_bytes(),
             load_ms: started.elapsed().as_secs_f64() * 1000.0,
         },
-        _checkpoint: checkpoint,
     })
 }
 

@@ -96,7 +96,11 @@ impl Ask {
         })
         .await
         .map_err(|error| Stop::of(&error))?;
-        print(&if json { format!("{}\n", report(&outcome)) } else { "\n".to_owned() });
+        print(&if json {
+            format!("{}\n", report(&outcome))
+        } else {
+            "\n".to_owned()
+        });
         match outcome.failure {
             Some(failure) => Err(Stop::Failed(failure.into())),
             None => Ok(()),

@@ -42,9 +42,15 @@ pub struct Fit {
 impl Fit {
     pub async fn run(self, places: &Places) -> Result<(), Stop> {
         let places = places.clone();
-        tokio::task::spawn_blocking(move || self.fit(&places)).await.map_err(|error| {
-            Stop::Failed(CommandError::new("task_ended", format!("Planning ended early ({error})."), "Try it again."))
-        })?
+        tokio::task::spawn_blocking(move || self.fit(&places))
+            .await
+            .map_err(|error| {
+                Stop::Failed(CommandError::new(
+                    "task_ended",
+                    format!("Planning ended early ({error})."),
+                    "Try it again.",
+                ))
+            })?
     }
 
     fn fit(self, places: &Places) -> Result<(), Stop> {
@@ -70,20 +76,32 @@ impl Fit {
             return entry.fit_model().ok_or_else(|| {
                 bad(
                     "not_released",
-                    format!("{} was announced, but never released: nothing is known of its files.", entry.name),
+                    format!(
+                        "{} was announced, but never released: nothing is known of its files.",
+                        entry.name
+                    ),
                     "See `paddock models` for what there is.",
                 )
             });
         }
         let (_, path) = resolve(&self.model, places)?;
-        let checkpoint = inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
+        let checkpoint =
+            inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
         Ok(FitModel::from(&checkpoint))
     }
 
     fn hardware(&self) -> Result<Hardware, Stop> {
-        let unknown = |error: String| bad("unknown_hardware", error, "Write it like 24GiB, H100 or 8xH100.");
+        let unknown = |error: String| {
+            bad(
+                "unknown_hardware",
+                error,
+                "Write it like 24GiB, H100 or 8xH100.",
+            )
+        };
         if let Some(memory) = &self.memory {
-            return parse_bytes(memory).map(Hardware::of_memory).map_err(|error| unknown(error.to_string()));
+            return parse_bytes(memory)
+                .map(Hardware::of_memory)
+                .map_err(|error| unknown(error.to_string()));
         }
         let here = report();
         if let Some(device) = &self.device {
@@ -93,8 +111,13 @@ impl Fit {
             };
         }
         let selected = here.with_preference(&DevicePreference::Auto);
-        Hardware::of_report(&selected, &selected.selected)
-            .ok_or_else(|| bad("no_device", "This computer's memory could not be found out.".into(), "Give it with --memory."))
+        Hardware::of_report(&selected, &selected.selected).ok_or_else(|| {
+            bad(
+                "no_device",
+                "This computer's memory could not be found out.".into(),
+                "Give it with --memory.",
+            )
+        })
     }
 }
 
@@ -113,7 +136,10 @@ fn words(plan: &Plan) -> String {
     let lines = [
         (format!("weights ({})", plan.quant), plan.weights_bytes),
         (format!("context ({} tokens)", plan.context), plan.kv_bytes),
-        (format!("images ({} tokens)", plan.image_tokens), plan.image_bytes),
+        (
+            format!("images ({} tokens)", plan.image_tokens),
+            plan.image_bytes,
+        ),
         ("working memory".to_owned(), plan.activation_bytes),
         ("reserve".to_owned(), plan.reserve_bytes),
         ("all, at most".to_owned(), plan.total_bytes.high),
@@ -123,7 +149,11 @@ fn words(plan: &Plan) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{name:>26}  {:>10.2} GB", bytes as f64 / 1e9);
     }
-    let _ = writeln!(text, "{:>26}  {:>10} tokens", "largest context", plan.max_context);
+    let _ = writeln!(
+        text,
+        "{:>26}  {:>10} tokens",
+        "largest context", plan.max_context
+    );
     for alternative in &plan.alternatives {
         let _ = writeln!(text, "- {}", alternative.text);
     }

@@ -30,9 +30,15 @@ pub struct Look {
 impl Look {
     pub async fn run(self, places: &Places) -> Result<(), Stop> {
         let places = places.clone();
-        tokio::task::spawn_blocking(move || self.look(&places)).await.map_err(|error| {
-            Stop::Failed(CommandError::new("task_ended", format!("Looking ended early ({error})."), "Try it again."))
-        })?
+        tokio::task::spawn_blocking(move || self.look(&places))
+            .await
+            .map_err(|error| {
+                Stop::Failed(CommandError::new(
+                    "task_ended",
+                    format!("Looking ended early ({error})."),
+                    "Try it again.",
+                ))
+            })?
     }
 
     fn look(self, places: &Places) -> Result<(), Stop> {
@@ -43,9 +49,14 @@ impl Look {
         let mut reports = Vec::with_capacity(self.files.len());
         for file in &self.files {
             let name = file_name(file);
-            let seen = look(&read(file)?, &Limits::default(), Some(&tiling)).map_err(|error| refused(&name, &error))?;
+            let seen = look(&read(file)?, &Limits::default(), Some(&tiling))
+                .map_err(|error| refused(&name, &error))?;
             if let Some(folder) = &self.save {
-                let number = if self.files.len() > 1 { format!("{}-", reports.len() + 1) } else { String::new() };
+                let number = if self.files.len() > 1 {
+                    format!("{}-", reports.len() + 1)
+                } else {
+                    String::new()
+                };
                 let stem = file.file_stem().unwrap_or_default().to_string_lossy();
                 let pictures = [("upright", seen.upright_png()), ("seen", seen.seen_png())];
                 for (form, png) in pictures {
@@ -70,7 +81,9 @@ impl Look {
             for (name, report) in &reports {
                 let mut line = format!(
                     "{name}: {}, {} x {} px",
-                    report.format.name(), report.upright.width_px, report.upright.height_px
+                    report.format.name(),
+                    report.upright.width_px,
+                    report.upright.height_px
                 );
                 if let Some(grid) = report.grid {
                     line += &format!(
@@ -79,7 +92,11 @@ impl Look {
                         report.seen.height_px,
                         grid.rows,
                         grid.columns,
-                        if report.global_tile { " and the whole once more" } else { "" }
+                        if report.global_tile {
+                            " and the whole once more"
+                        } else {
+                            ""
+                        }
                     );
                 }
                 if let Some(tokens) = report.tokens {
@@ -97,7 +114,8 @@ impl Look {
 
 fn tiling(model: &str, places: &Places) -> Result<Tiling, Stop> {
     let (_, path) = resolve(model, places)?;
-    let checkpoint = inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
+    let checkpoint =
+        inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
     checkpoint.tiling.ok_or_else(|| {
         Stop::BadInput(CommandError::new(
             "model_cannot_see",
@@ -109,7 +127,11 @@ fn tiling(model: &str, places: &Places) -> Result<Tiling, Stop> {
 
 fn refused(name: &str, error: &MediaError) -> Stop {
     let failure = error.failure();
-    Stop::BadInput(CommandError { code: failure.code, message: format!("{name}: {}", failure.message), next_step: failure.next_step })
+    Stop::BadInput(CommandError {
+        code: failure.code,
+        message: format!("{name}: {}", failure.message),
+        next_step: failure.next_step,
+    })
 }
 
 fn not_written(path: &Path, error: &std::io::Error) -> Stop {

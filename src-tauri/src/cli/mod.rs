@@ -19,7 +19,11 @@ use paddock_conversation::ModelId;
 use crate::{error::CommandError, places::Places};
 
 #[derive(Debug, Parser)]
-#[command(name = "paddock", version, about = "An assistant for text and images whose model runs on your own computer. Without a command the window opens.")]
+#[command(
+    name = "paddock",
+    version,
+    about = "An assistant for text and images whose model runs on your own computer. Without a command the window opens."
+)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -60,7 +64,10 @@ pub fn run(command: Command) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("paddock: The system gave no threads to work with ({error}).");
@@ -88,7 +95,11 @@ impl Stop {
     /// Bad pictures, bad models and prompts that cannot be asked are the caller's to mend: exit code 2.
     pub fn of(error: &paddock_chat::ChatError) -> Self {
         let failure = error.failure();
-        if error.is_bad_input() { Self::BadInput(failure.into()) } else { Self::Failed(failure.into()) }
+        if error.is_bad_input() {
+            Self::BadInput(failure.into())
+        } else {
+            Self::Failed(failure.into())
+        }
     }
 }
 
@@ -110,7 +121,10 @@ pub fn resolve(model: &str, places: &Places) -> Result<(ModelId, PathBuf), Stop>
 }
 
 pub fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
@@ -129,6 +143,10 @@ pub fn read(path: &PathBuf) -> Result<Vec<u8>, Stop> {
             std::io::ErrorKind::IsADirectory => "is a folder",
             _ => "could not be read",
         };
-        Stop::BadInput(CommandError::new("file_unreadable", format!("{} {why}.", path.display()), "Check the path."))
+        Stop::BadInput(CommandError::new(
+            "file_unreadable",
+            format!("{} {why}.", path.display()),
+            "Check the path.",
+        ))
     })
 }

@@ -35,17 +35,29 @@ impl Models {
                 let config = places.chat_config();
                 tokio::task::spawn_blocking(move || known_models(&config))
                     .await
-                    .map_err(|error| CommandError::new("task_ended", format!("The list could not be made ({error})."), "Try it again."))?
+                    .map_err(|error| {
+                        CommandError::new(
+                            "task_ended",
+                            format!("The list could not be made ({error})."),
+                            "Try it again.",
+                        )
+                    })?
                     .map_err(|error| Stop::of(&error))?
             }
             Some(Action::Import { path }) => {
-                let chat = Chat::open(places.chat_config()).await.map_err(|error| Stop::of(&error))?;
+                let chat = Chat::open(places.chat_config())
+                    .await
+                    .map_err(|error| Stop::of(&error))?;
                 let added = chat.add_local_model(path).await;
                 chat.shutdown().await;
                 vec![added.map_err(|error| Stop::of(&error))?]
             }
         };
-        print(&if json { format!("{}\n", models.iter().map(object).collect::<Value>()) } else { table(&models) });
+        print(&if json {
+            format!("{}\n", models.iter().map(object).collect::<Value>())
+        } else {
+            table(&models)
+        });
         Ok(())
     }
 }

@@ -29,8 +29,12 @@ pub struct AppSnapshot {
 #[tauri::command]
 #[specta::specta]
 pub async fn app_snapshot(chat: State<'_, Chat>) -> Result<AppSnapshot> {
-    let (settings, conversations, models, devices) =
-        tokio::join!(chat.settings(), chat.list_conversations(None), chat.list_models(), chat.device_report());
+    let (settings, conversations, models, devices) = tokio::join!(
+        chat.settings(),
+        chat.list_conversations(None),
+        chat.list_models(),
+        chat.device_report()
+    );
     Ok(AppSnapshot {
         version: env!("CARGO_PKG_VERSION").into(),
         settings,
@@ -55,7 +59,11 @@ pub async fn open_link(url: String) -> Result<()> {
         ));
     }
     open::that_detached(url).map_err(|_| {
-        CommandError::new("no_browser", "No web browser could be opened.", "Copy the link and open it by hand.")
+        CommandError::new(
+            "no_browser",
+            "No web browser could be opened.",
+            "Copy the link and open it by hand.",
+        )
     })
 }
 

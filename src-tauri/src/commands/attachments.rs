@@ -15,7 +15,11 @@ use crate::{
 
 /// What a paste without text brought.
 #[derive(Debug, Clone, Serialize, Type)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum ClipboardContent {
     Images { outcomes: Vec<AttachOutcome> },
     NoImage,
@@ -23,7 +27,10 @@ pub enum ClipboardContent {
 
 #[tauri::command]
 #[specta::specta]
-pub async fn attach_from_dialog(app: AppHandle, chat: State<'_, Chat>) -> Result<Vec<AttachOutcome>> {
+pub async fn attach_from_dialog(
+    app: AppHandle,
+    chat: State<'_, Chat>,
+) -> Result<Vec<AttachOutcome>> {
     let paths = dialogs::pictures(&app).await;
     Ok(attach_files(&chat, paths).await)
 }
@@ -31,19 +38,23 @@ pub async fn attach_from_dialog(app: AppHandle, chat: State<'_, Chat>) -> Result
 #[tauri::command]
 #[specta::specta]
 pub async fn attach_from_clipboard(chat: State<'_, Chat>) -> Result<ClipboardContent> {
-    let pasted = tauri::async_runtime::spawn_blocking(clipboard::read).await.map_err(|_| {
-        CommandError::new(
-            "clipboard_unreadable",
-            "The clipboard could not be read.",
-            "Save the picture as a file and drop that into the window.",
-        )
-    })??;
+    let pasted = tauri::async_runtime::spawn_blocking(clipboard::read)
+        .await
+        .map_err(|_| {
+            CommandError::new(
+                "clipboard_unreadable",
+                "The clipboard could not be read.",
+                "Save the picture as a file and drop that into the window.",
+            )
+        })??;
     Ok(match pasted {
         Pasted::Nothing => ClipboardContent::NoImage,
-        Pasted::Files(paths) => ClipboardContent::Images { outcomes: attach_files(&chat, paths).await },
-        Pasted::Picture(png) => {
-            ClipboardContent::Images { outcomes: vec![chat.attach("Pasted picture.png".into(), png).await] }
-        }
+        Pasted::Files(paths) => ClipboardContent::Images {
+            outcomes: attach_files(&chat, paths).await,
+        },
+        Pasted::Picture(png) => ClipboardContent::Images {
+            outcomes: vec![chat.attach("Pasted picture.png".into(), png).await],
+        },
     })
 }
 

@@ -1,20 +1,28 @@
 //! Conversations, their branches and drafts.
 
 use paddock_chat::Chat;
-use paddock_conversation::{ConversationId, ConversationSummary, ConversationView, Draft, ImageId, MessageId};
+use paddock_conversation::{
+    ConversationId, ConversationSummary, ConversationView, Draft, ImageId, MessageId,
+};
 use tauri::State;
 
 use crate::error::Result;
 
 #[tauri::command]
 #[specta::specta]
-pub async fn list_conversations(chat: State<'_, Chat>, query: Option<String>) -> Result<Vec<ConversationSummary>> {
+pub async fn list_conversations(
+    chat: State<'_, Chat>,
+    query: Option<String>,
+) -> Result<Vec<ConversationSummary>> {
     Ok(chat.list_conversations(query).await?)
 }
 
 #[tauri::command]
 #[specta::specta]
-pub async fn open_conversation(chat: State<'_, Chat>, id: ConversationId) -> Result<ConversationView> {
+pub async fn open_conversation(
+    chat: State<'_, Chat>,
+    id: ConversationId,
+) -> Result<ConversationView> {
     Ok(chat.open_conversation(id).await?)
 }
 
@@ -36,7 +44,10 @@ pub async fn delete_conversation(chat: State<'_, Chat>, id: ConversationId) -> R
 
 #[tauri::command]
 #[specta::specta]
-pub async fn restore_conversation(chat: State<'_, Chat>, id: ConversationId) -> Result<ConversationSummary> {
+pub async fn restore_conversation(
+    chat: State<'_, Chat>,
+    id: ConversationId,
+) -> Result<ConversationSummary> {
     Ok(chat.restore_conversation(id).await?)
 }
 
@@ -63,6 +74,9 @@ pub async fn save_draft(
 
 #[tauri::command]
 #[specta::specta]
-pub async fn load_draft(chat: State<'_, Chat>, conversation: Option<ConversationId>) -> Result<Draft> {
+pub async fn load_draft(
+    chat: State<'_, Chat>,
+    conversation: Option<ConversationId>,
+) -> Result<Draft> {
     Ok(chat.load_draft(conversation).await?)
 }

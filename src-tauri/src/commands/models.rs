@@ -35,7 +35,10 @@ pub async fn list_models(chat: State<'_, Chat>) -> Result<Vec<ModelEntry>> {
 /// None if the person cancelled the dialog.
 #[tauri::command]
 #[specta::specta]
-pub async fn choose_model_folder(app: AppHandle, chat: State<'_, Chat>) -> Result<Option<ModelEntry>> {
+pub async fn choose_model_folder(
+    app: AppHandle,
+    chat: State<'_, Chat>,
+) -> Result<Option<ModelEntry>> {
     match dialogs::model_folder(&app).await {
         Some(path) => Ok(Some(chat.add_local_model(path).await?)),
         None => Ok(None),
@@ -45,7 +48,10 @@ pub async fn choose_model_folder(app: AppHandle, chat: State<'_, Chat>) -> Resul
 /// None if the person cancelled the dialog.
 #[tauri::command]
 #[specta::specta]
-pub async fn choose_model_file(app: AppHandle, chat: State<'_, Chat>) -> Result<Option<ModelEntry>> {
+pub async fn choose_model_file(
+    app: AppHandle,
+    chat: State<'_, Chat>,
+) -> Result<Option<ModelEntry>> {
     match dialogs::model_file(&app).await {
         Some(path) => Ok(Some(chat.add_local_model(path).await?)),
         None => Ok(None),

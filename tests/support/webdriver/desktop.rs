@@ -189,6 +189,17 @@ impl Display {
         assert!(offered.is_some(), "the clipboard does not offer {kind}");
     }
 
+    /// The text on the clipboard, as another program would paste it.
+    #[must_use]
+    pub fn pasted(&self) -> Option<String> {
+        let mut command = Command::new("timeout");
+        self.furnish(&mut command);
+        let kind = ["-selection", "clipboard", "-target", "UTF8_STRING", "-out"];
+        let output = command.args(["5", "xclip"]).args(kind).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then_some(text)
+    }
+
     /// Picks the files up from a small window in the corner and moves them, button held, to `over` (screen pixels).
     ///
     /// # Panics

@@ -24,7 +24,7 @@ pub fn running(process: i32) -> bool {
     })
 }
 
-/// A process that gets to run a fifth of the time, as on a slow computer: short answers become long enough to be
+/// A process that gets to run a tenth of the time, as on a slow computer: short answers become long enough to be
 /// watched and interrupted. Back to full speed with the end of this value.
 #[derive(Debug)]
 pub struct Slowed {
@@ -43,9 +43,9 @@ impl Slowed {
             // A process that has ended takes no signals; that is then the test's concern.
             while !stopped.load(Ordering::Relaxed) {
                 let _ = rustix::process::kill_process(process, Signal::STOP);
-                std::thread::sleep(Duration::from_millis(20));
+                std::thread::sleep(Duration::from_millis(36));
                 let _ = rustix::process::kill_process(process, Signal::CONT);
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(4));
             }
         });
         Self {

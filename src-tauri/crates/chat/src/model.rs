@@ -207,8 +207,13 @@ impl Chat {
     /// # Errors
     /// The store fails.
     pub async fn list_models(&self) -> Result<Vec<ModelEntry>, ChatError> {
-        self.blocking(|chat| Ok(entries(&chat.config().demo_model, &chat.store().local_models()?)))
-            .await
+        self.blocking(|chat| {
+            Ok(entries(
+                &chat.config().demo_model,
+                &chat.store().local_models()?,
+            ))
+        })
+        .await
     }
 
     /// Adds a folder or GGUF file to the list.

@@ -6,7 +6,9 @@
 
 use std::time::Instant;
 
-use paddock_media::{ImageSize, Limits, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail};
+use paddock_media::{
+    ImageSize, Limits, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -17,7 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(serde_json::from_slice(&std::fs::read(model.join(name))?)?)
     };
     let preprocessor = read("preprocessor_config.json")?;
-    let tiling = Tiling::from_files(&read("config.json")?, Some(&preprocessor), None).ok_or("no rules")?;
+    let tiling =
+        Tiling::from_files(&read("config.json")?, Some(&preprocessor), None).ok_or("no rules")?;
     let mut both = Vec::new();
     let mut preview = Vec::new();
     let mut decoding = Vec::new();
@@ -26,7 +29,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let started = Instant::now();
         let upright = decode_upright(&file, &Limits::DEFAULT)?;
         decoding.push(started.elapsed().as_secs_f64() * 1000.0);
-        let plan = tiling.plan(ImageSize::new(upright.image.width(), upright.image.height()));
+        let plan = tiling.plan(ImageSize::new(
+            upright.image.width(),
+            upright.image.height(),
+        ));
         let (small, seen) = std::thread::scope(|scope| {
             let small = scope.spawn(|| encode_jpeg(&thumbnail(&upright.image, 320), 80));
             (small.join(), plan.render(&upright.image))

@@ -198,8 +198,13 @@ pub enum Progress {
     /// Waiting for an earlier request.
     Queued,
     /// `done` of `total` tiles (or images, where a family has no tiles) went through the vision tower.
-    EncodingImages { done: u32, total: u32 },
-    ReadingPrompt { tokens: u32 },
+    EncodingImages {
+        done: u32,
+        total: u32,
+    },
+    ReadingPrompt {
+        tokens: u32,
+    },
 }
 
 /// Milliseconds since the request arrived.

@@ -14,7 +14,9 @@ pub enum EngineLine {
     Loading(Loading),
     Ready(Ready),
     /// A panic ended the running request; the model is being loaded again in the same process.
-    Restarting { message: String },
+    Restarting {
+        message: String,
+    },
     Failed(Failed),
 }
 
@@ -98,7 +100,10 @@ mod tests {
             message: "tokenizer.json is missing.".into(),
         });
         let json = serde_json::to_string(&line).unwrap();
-        assert!(json.starts_with(r#"{"event":"failed","code":"file_missing""#), "{json}");
+        assert!(
+            json.starts_with(r#"{"event":"failed","code":"file_missing""#),
+            "{json}"
+        );
         assert_eq!(serde_json::from_str::<EngineLine>(&json).unwrap(), line);
     }
 }

@@ -12,7 +12,8 @@ use std::{
 use clap::Parser;
 use mistralrs::Tensor;
 use paddock_engine::{
-    arguments::Arguments,
+    Arguments,
+
     host::{Event, Finished, Host, Processors},
     prompt::Refusal,
 };
