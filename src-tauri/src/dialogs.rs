@@ -29,7 +29,7 @@ pub async fn pictures(app: &AppHandle) -> Vec<PathBuf> {
 /// A folder with a model in it.
 pub async fn model_folder(app: &AppHandle) -> Option<PathBuf> {
     let picked = on_main_thread(app, || {
-        AsyncFileDialog::new()
+        at_home(AsyncFileDialog::new())
             .set_title("Choose a model folder")
             .pick_folder()
     });
@@ -39,12 +39,20 @@ pub async fn model_folder(app: &AppHandle) -> Option<PathBuf> {
 /// A GGUF file.
 pub async fn model_file(app: &AppHandle) -> Option<PathBuf> {
     let picked = on_main_thread(app, || {
-        AsyncFileDialog::new()
+        at_home(AsyncFileDialog::new())
             .set_title("Choose a model file")
             .add_filter("GGUF models", &["gguf"])
             .pick_file()
     });
     path(picked.await.flatten())
+}
+
+/// GTK begins with the recently used files otherwise, where no folder can be opened.
+fn at_home(dialog: AsyncFileDialog) -> AsyncFileDialog {
+    match dirs::home_dir() {
+        Some(home) => dialog.set_directory(home),
+        None => dialog,
+    }
 }
 
 fn path(file: Option<FileHandle>) -> Option<PathBuf> {

@@ -8,7 +8,9 @@ use paddock_protocol::engine::EngineLine;
 
 /// One JSON object on one line of standard output. A parent that no longer reads has gone; so will we.
 pub fn line(line: &EngineLine) {
-    let Ok(json) = serde_json::to_string(line) else { return };
+    let Ok(json) = serde_json::to_string(line) else {
+        return;
+    };
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{json}").and_then(|()| out.flush());
 }

@@ -6,7 +6,11 @@ use clap::{Parser, ValueEnum};
 use mistralrs::IsqType;
 
 #[derive(Debug, Clone, Parser)]
-#[command(name = "paddock-engine", version, about = "Hosts one model for Paddock")]
+#[command(
+    name = "paddock-engine",
+    version,
+    about = "Hosts one model for Paddock"
+)]
 pub struct Arguments {
     /// A folder with safetensors, or a GGUF file.
     #[arg(long)]

@@ -15,7 +15,11 @@ pub fn check() -> Result<(), String> {
         use std::arch::x86_64::{__cpuid, __cpuid_count};
         let newest_leaf = __cpuid(0).eax;
         let features = __cpuid(1).ecx;
-        let extended = if newest_leaf >= 7 { __cpuid_count(7, 0).ebx } else { 0 };
+        let extended = if newest_leaf >= 7 {
+            __cpuid_count(7, 0).ebx
+        } else {
+            0
+        };
         let lacking: Vec<&str> = [
             ("FMA", features >> 12 & 1),
             ("F16C", features >> 29 & 1),

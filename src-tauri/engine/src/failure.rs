@@ -14,6 +14,9 @@ pub struct LoadFailure {
 
 impl LoadFailure {
     pub fn new(code: LoadErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 }

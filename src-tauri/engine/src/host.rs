@@ -13,8 +13,8 @@ use std::{
 };
 
 use mistralrs::{
-    Constraint, CustomLogitsProcessor, ModelCategory, NormalRequest, Request, RequestMessage, Response,
-    SamplingParams, Tensor, core::TokenizationRequest,
+    Constraint, CustomLogitsProcessor, ModelCategory, NormalRequest, Request, RequestMessage,
+    Response, SamplingParams, Tensor, core::TokenizationRequest,
 };
 use paddock_protocol::{
     chat::{ChatRequest, ErrorCode, FinishReason, ImageUse, Progress, Stop, Timings, Usage},
@@ -91,12 +91,24 @@ impl Host {
         check_ranges(request)?;
         let model = self.model().await;
         let request = request.clone();
-        let assembled = tokio::task::spawn_blocking(move || prompt::assemble(&request, &model.category, &model.special));
-        assembled.await.unwrap_or_else(|_| Err(Refusal::new(ErrorCode::ImageUnreadable, "An image could not be read.")))
+        let assembled = tokio::task::spawn_blocking(move || {
+            prompt::assemble(&request, &model.category, &model.special)
+        });
+        assembled.await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                ErrorCode::ImageUnreadable,
+                "An image could not be read.",
+            ))
+        })
     }
 
     /// Starts a generation. It ends when it is done, or within one token after the receiver was dropped.
-    pub fn generate(self: &Arc<Self>, prompt: Prompt, request: &ChatRequest, processors: Processors) -> mpsc::Receiver<Event> {
+    pub fn generate(
+        self: &Arc<Self>,
+        prompt: Prompt,
+        request: &ChatRequest,
+        processors: Processors,
+    ) -> mpsc::Receiver<Event> {
         let (events, receiver) = mpsc::channel(BACKLOG);
         let host = self.clone();
         let wish = Wish::of(request);
@@ -104,7 +116,13 @@ impl Host {
         receiver
     }
 
-    async fn run(&self, prompt: Prompt, wish: Wish, processors: Processors, events: mpsc::Sender<Event>) {
+    async fn run(
+        &self,
+        prompt: Prompt,
+        wish: Wish,
+        processors: Processors,
+        events: mpsc::Sender<Event>,
+    ) {
         let arrived = Instant::now();
         let turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -117,14 +135,27 @@ impl Host {
             }
         };
         let model = self.model().await;
-        let end = Generation { model: &model, wish, events: &events, arrived }.run(prompt, processors, &self.next_id).await;
+        let end = Generation {
+            model: &model,
+            wish,
+            events: &events,
+            arrived,
+        }
+        .run(prompt, processors, &self.next_id)
+        .await;
         match end {
             End::Finished(finished) => drop(events.send(Event::Finished(finished)).await),
             End::Refused(refusal) => drop(events.send(Event::Failed(refusal)).await),
             End::Cancelled => {}
             End::Crashed => {
-                let sentence = "The engine stopped in the middle of the answer and is starting again.";
-                let _ = events.send(Event::Failed(Refusal::new(ErrorCode::EngineCrashed, sentence))).await;
+                let sentence =
+                    "The engine stopped in the middle of the answer and is starting again.";
+                let _ = events
+                    .send(Event::Failed(Refusal::new(
+                        ErrorCode::EngineCrashed,
+                        sentence,
+                    )))
+                    .await;
                 drop(model);
                 self.restart(sentence).await;
             }
@@ -135,11 +166,16 @@ impl Host {
     /// A panic inside mistral.rs leaves its caches poisoned for ever: only a fresh load helps. The turn is held, so
     /// waiting requests go on with the new model.
     async fn restart(&self, sentence: &str) {
-        announce::line(&EngineLine::Restarting { message: sentence.into() });
+        announce::line(&EngineLine::Restarting {
+            message: sentence.into(),
+        });
         match load_announced(&self.arguments, &self.address).await {
             Ok(model) => *self.model.write().await = Arc::new(model),
             Err(failure) => {
-                announce::line(&EngineLine::Failed(Failed { code: failure.code, message: failure.message }));
+                announce::line(&EngineLine::Failed(Failed {
+                    code: failure.code,
+                    message: failure.message,
+                }));
                 std::process::exit(1);
             }
         }
@@ -147,7 +183,10 @@ impl Host {
 }
 
 async fn load_announced(arguments: &Arguments, address: &str) -> Result<Loaded, LoadFailure> {
-    let model = load::load(arguments, |loading| announce::line(&EngineLine::Loading(loading))).await?;
+    let model = load::load(arguments, |loading| {
+        announce::line(&EngineLine::Loading(loading))
+    })
+    .await?;
     let facts = model.facts.clone();
     announce::line(&EngineLine::Ready(Ready {
         address: address.into(),
@@ -164,11 +203,24 @@ async fn load_announced(arguments: &Arguments, address: &str) -> Result<Loaded, 
 }
 
 fn check_ranges(request: &ChatRequest) -> Result<(), Refusal> {
-    let outside = |what: &str| Err(Refusal::new(ErrorCode::MalformedRequest, format!("{what}.")));
+    let outside = |what: &str| {
+        Err(Refusal::new(
+            ErrorCode::MalformedRequest,
+            format!("{what}."),
+        ))
+    };
     match request {
-        ChatRequest { temperature: Some(value), .. } if !(0.0..=2.0).contains(value) => outside("temperature must be from 0 to 2"),
-        ChatRequest { top_p: Some(value), .. } if !(*value > 0.0 && *value <= 1.0) => outside("top_p must be above 0 and at most 1"),
-        ChatRequest { max_tokens: Some(0), .. } => outside("max_tokens must be at least 1"),
+        ChatRequest {
+            temperature: Some(value),
+            ..
+        } if !(0.0..=2.0).contains(value) => outside("temperature must be from 0 to 2"),
+        ChatRequest {
+            top_p: Some(value), ..
+        } if !(*value > 0.0 && *value <= 1.0) => outside("top_p must be above 0 and at most 1"),
+        ChatRequest {
+            max_tokens: Some(0),
+            ..
+        } => outside("max_tokens must be at least 1"),
         _ => Ok(()),
     }
 }
@@ -201,7 +253,10 @@ impl Wish {
         let max_len = Some(self.max_tokens.unwrap_or(u32::MAX).min(room) as usize);
         // mistral.rs takes "no temperature" for 1.
         if self.temperature == 0.0 {
-            return SamplingParams { max_len, ..SamplingParams::deterministic() };
+            return SamplingParams {
+                max_len,
+                ..SamplingParams::deterministic()
+            };
         }
         SamplingParams {
             temperature: Some(f64::from(self.temperature)),
@@ -235,7 +290,9 @@ impl Generation<'_> {
         };
         let images = u32::try_from(prompt.images.len()).unwrap_or(u32::MAX);
         let progress = match images {
-            0 => Progress::ReadingPrompt { tokens: self.model.facts.context - room },
+            0 => Progress::ReadingPrompt {
+                tokens: self.model.facts.context - room,
+            },
             total => Progress::EncodingImages { done: 0, total },
         };
         let _ = self.events.send(Event::Progress(progress)).await;
@@ -258,7 +315,11 @@ impl Generation<'_> {
                     enable_thinking: None,
                     reasoning_effort: None,
                 },
-                _ => RequestMessage::Chat { messages: prompt.messages, enable_thinking: None, reasoning_effort: None },
+                _ => RequestMessage::Chat {
+                    messages: prompt.messages,
+                    enable_thinking: None,
+                    reasoning_effort: None,
+                },
             },
             sampling_params: self.wish.sampling(room),
             response: responses,
@@ -275,7 +336,9 @@ impl Generation<'_> {
             model_id: None,
             truncate_sequence: false,
         }));
-        let Ok(sender) = self.model.engine.get_sender(Some(MODEL_ID)) else { return End::Crashed };
+        let Ok(sender) = self.model.engine.get_sender(Some(MODEL_ID)) else {
+            return End::Crashed;
+        };
         if sender.send(request).await.is_err() {
             return End::Crashed;
         }
@@ -299,7 +362,11 @@ impl Generation<'_> {
             reasoning_effort: None,
             response,
         });
-        let sender = self.model.engine.get_sender(Some(MODEL_ID)).map_err(|_| End::Crashed)?;
+        let sender = self
+            .model
+            .engine
+            .get_sender(Some(MODEL_ID))
+            .map_err(|_| End::Crashed)?;
         sender.send(count).await.map_err(|_| End::Crashed)?;
         let tokens = match counted.recv().await {
             Some(Ok(tokens)) => u32::try_from(tokens.len()).unwrap_or(u32::MAX),
@@ -313,11 +380,17 @@ impl Generation<'_> {
         };
         match context.checked_sub(tokens) {
             Some(room) if room > 0 => Ok(room),
-            _ => Err(End::Refused(too_long(&format!("The prompt has {tokens} tokens, but the context holds {context}.")))),
+            _ => Err(End::Refused(too_long(&format!(
+                "The prompt has {tokens} tokens, but the context holds {context}."
+            )))),
         }
     }
 
-    async fn follow(self, mut receiver: mpsc::Receiver<Response>, seen: &OnceLock<Vec<u32>>) -> End {
+    async fn follow(
+        self,
+        mut receiver: mpsc::Receiver<Response>,
+        seen: &OnceLock<Vec<u32>>,
+    ) -> End {
         let mut stops = StopStrings::new(self.wish.stops.clone());
         let mut first_token = None;
         let mut pieces = 0;
@@ -330,18 +403,32 @@ impl Generation<'_> {
             let chunk = match response {
                 Response::Chunk(chunk) => chunk,
                 Response::ModelError(message, _) => {
-                    return End::Refused(Refusal::new(ErrorCode::GenerationFailed, format!("The model failed: {message}.")));
+                    return End::Refused(Refusal::new(
+                        ErrorCode::GenerationFailed,
+                        format!("The model failed: {message}."),
+                    ));
                 }
-                Response::ValidationError(error) => return End::Refused(validation(&error.to_string())),
+                Response::ValidationError(error) => {
+                    return End::Refused(validation(&error.to_string()));
+                }
                 Response::InternalError(error) => {
-                    return End::Refused(Refusal::new(ErrorCode::GenerationFailed, format!("The engine failed: {error}.")));
+                    return End::Refused(Refusal::new(
+                        ErrorCode::GenerationFailed,
+                        format!("The engine failed: {error}."),
+                    ));
                 }
                 _ => continue,
             };
-            let Some(choice) = chunk.choices.into_iter().next() else { continue };
+            let Some(choice) = chunk.choices.into_iter().next() else {
+                continue;
+            };
             first_token.get_or_insert_with(|| self.arrived.elapsed());
             pieces += 1;
-            if let Some(reasoning) = choice.delta.reasoning_content.filter(|text| !text.is_empty()) {
+            if let Some(reasoning) = choice
+                .delta
+                .reasoning_content
+                .filter(|text| !text.is_empty())
+            {
                 let _ = self.events.send(Event::Reasoning(reasoning)).await;
             }
             let (text, stopped) = stops.push(choice.delta.content.as_deref().unwrap_or_default());
@@ -355,18 +442,32 @@ impl Generation<'_> {
                 Some("canceled") => return End::Cancelled,
                 Some(_) => FinishReason::Stop,
             };
-            let rest = if stopped { String::new() } else { stops.finish() };
+            let rest = if stopped {
+                String::new()
+            } else {
+                stops.finish()
+            };
             if !rest.is_empty() {
                 let _ = self.events.send(Event::Text(rest)).await;
             }
             let prompt = seen.get().map(Vec::as_slice).unwrap_or_default();
             let prompt_tokens = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
-            let completion_tokens = chunk.usage.map_or(pieces, |usage| u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX));
+            let completion_tokens = chunk.usage.map_or(pieces, |usage| {
+                u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX)
+            });
             let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
             return End::Finished(Finished {
                 reason,
-                usage: Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) },
-                images: self.model.image_tokens.map(|tokens| tokens.count(prompt)).unwrap_or_default(),
+                usage: Usage {
+                    prompt_tokens,
+                    completion_tokens,
+                    total_tokens: prompt_tokens.saturating_add(completion_tokens),
+                },
+                images: self
+                    .model
+                    .image_tokens
+                    .map(|tokens| tokens.count(prompt))
+                    .unwrap_or_default(),
                 timings: Timings {
                     first_token_ms: milliseconds(first_token.unwrap_or_default()),
                     total_ms: milliseconds(self.arrived.elapsed()),
@@ -383,8 +484,13 @@ fn too_long(sentence: &str) -> Refusal {
 
 /// mistral.rs refuses in text only.
 fn validation(message: &str) -> Refusal {
-    if message.contains("does not fit the context") || message.contains("Prompt sequence length is greater") {
+    if message.contains("does not fit the context")
+        || message.contains("Prompt sequence length is greater")
+    {
         return too_long(&format!("{}.", message.trim_end_matches('.')));
     }
-    Refusal::new(ErrorCode::MalformedRequest, format!("The model does not take this conversation: {message}."))
+    Refusal::new(
+        ErrorCode::MalformedRequest,
+        format!("The model does not take this conversation: {message}."),
+    )
 }

@@ -32,15 +32,24 @@ pub fn decode(url: &str) -> Result<DynamicImage, Refusal> {
         "image/jpeg" | "image/jpg" => ImageFormat::Jpeg,
         _ => return Err(not_allowed()),
     };
-    let unreadable = |why: String| Refusal::new(ErrorCode::ImageUnreadable, format!("An image could not be read: {why}."));
-    let bytes = STANDARD.decode(data).map_err(|_| unreadable("its base64 is broken".into()))?;
+    let unreadable = |why: String| {
+        Refusal::new(
+            ErrorCode::ImageUnreadable,
+            format!("An image could not be read: {why}."),
+        )
+    };
+    let bytes = STANDARD
+        .decode(data)
+        .map_err(|_| unreadable("its base64 is broken".into()))?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_EDGE_PX);
     limits.max_image_height = Some(MAX_EDGE_PX);
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
-    reader.decode().map_err(|error| unreadable(error.to_string()))
+    reader
+        .decode()
+        .map_err(|error| unreadable(error.to_string()))
 }
 
 /// How a family writes images into the prompt, read from its `config.json` and tokenizer.
@@ -60,14 +69,22 @@ pub struct ImageTokens {
 impl ImageTokens {
     /// `id` looks a token's id up by its text.
     pub fn from_config(config: &Value, id: impl Fn(&str) -> Option<u32>) -> Option<Self> {
-        let number = |key: &str| config.get(key).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+        let number = |key: &str| {
+            config
+                .get(key)
+                .and_then(Value::as_u64)
+                .and_then(|number| u32::try_from(number).ok())
+        };
         let feature = number("image_token_index").or_else(|| number("image_token_id"))?;
         let tile_px = config
             .pointer("/vision_config/image_size")
             .and_then(Value::as_u64)
             .and_then(|edge| u32::try_from(edge).ok())
             .unwrap_or(0);
-        let family = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        let family = config
+            .get("model_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Some(match family {
             "llama4" => Self {
                 feature,
@@ -76,10 +93,16 @@ impl ImageTokens {
                 tile_y: id("<|tile_y_separator|>"),
                 tile_px,
             },
-            "gemma3" => Self { feature, end: number("eoi_token_index").or_else(|| id("<end_of_image>")), ..Self::default() },
+            "gemma3" => Self {
+                feature,
+                end: number("eoi_token_index").or_else(|| id("<end_of_image>")),
+                ..Self::default()
+            },
             _ => Self {
                 feature,
-                end: number("vision_end_token_id").or_else(|| id("<|vision_end|>")).or_else(|| id("<end_of_utterance>")),
+                end: number("vision_end_token_id")
+                    .or_else(|| id("<|vision_end|>"))
+                    .or_else(|| id("<end_of_utterance>")),
                 ..Self::default()
             },
         })
@@ -113,8 +136,18 @@ impl ImageTokens {
     fn used(&self, tokens: u32, rows: u32, columns: u32) -> ImageUse {
         // One tile is written without separators.
         let tiled = self.tile_x.is_some();
-        let (rows, columns) = if tiled { (rows.max(1), columns.max(1)) } else { (0, 0) };
-        ImageUse { width_px: columns * self.tile_px, height_px: rows * self.tile_px, rows, columns, tokens }
+        let (rows, columns) = if tiled {
+            (rows.max(1), columns.max(1))
+        } else {
+            (0, 0)
+        };
+        ImageUse {
+            width_px: columns * self.tile_px,
+            height_px: rows * self.tile_px,
+            rows,
+            columns,
+            tokens,
+        }
     }
 }
 
@@ -122,12 +155,20 @@ impl ImageTokens {
 mod tests {
     use super::*;
 
-    const LLAMA: ImageTokens = ImageTokens { feature: 1, end: Some(2), tile_x: Some(3), tile_y: Some(4), tile_px: 336 };
+    const LLAMA: ImageTokens = ImageTokens {
+        feature: 1,
+        end: Some(2),
+        tile_x: Some(3),
+        tile_y: Some(4),
+        tile_px: 336,
+    };
 
     #[test]
     fn tiles_are_counted_as_they_stand_in_the_prompt() {
         // two rows of two tiles with two tokens a tile, the global tile; then a picture of one tile
-        let prompt = [9, 1, 1, 3, 1, 1, 4, 1, 1, 3, 1, 1, 4, 8, 1, 1, 2, 7, 1, 1, 2, 5];
+        let prompt = [
+            9, 1, 1, 3, 1, 1, 4, 1, 1, 3, 1, 1, 4, 8, 1, 1, 2, 7, 1, 1, 2, 5,
+        ];
         let used = LLAMA.count(&prompt);
         assert_eq!(used.len(), 2);
         assert_eq!((used[0].rows, used[0].columns, used[0].tokens), (2, 2, 10));
@@ -137,11 +178,29 @@ mod tests {
 
     #[test]
     fn only_pictures_in_the_request_itself_are_opened() {
-        for url in ["https://example.org/a.png", "file:///etc/passwd", "/etc/passwd", "data:text/html;base64,AA==", "data:image/png,AA"] {
-            assert_eq!(decode(url).unwrap_err().code, ErrorCode::ImageUrlNotAllowed, "{url}");
+        for url in [
+            "https://example.org/a.png",
+            "file:///etc/passwd",
+            "/etc/passwd",
+            "data:text/html;base64,AA==",
+            "data:image/png,AA",
+        ] {
+            assert_eq!(
+                decode(url).unwrap_err().code,
+                ErrorCode::ImageUrlNotAllowed,
+                "{url}"
+            );
         }
-        for url in ["data:image/png;base64,!!", "data:image/png;base64,AAAA", "data:image/jpeg;base64,"] {
-            assert_eq!(decode(url).unwrap_err().code, ErrorCode::ImageUnreadable, "{url}");
+        for url in [
+            "data:image/png;base64,!!",
+            "data:image/png;base64,AAAA",
+            "data:image/jpeg;base64,",
+        ] {
+            assert_eq!(
+                decode(url).unwrap_err().code,
+                ErrorCode::ImageUnreadable,
+                "{url}"
+            );
         }
     }
 }

@@ -39,16 +39,31 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(LoadErrorCode::BadArguments, error.to_string()),
     };
     let Ok(token) = std::env::var(TOKEN_VARIABLE) else {
-        return fail(LoadErrorCode::BadArguments, format!("The environment variable {TOKEN_VARIABLE} is not set."));
+        return fail(
+            LoadErrorCode::BadArguments,
+            format!("The environment variable {TOKEN_VARIABLE} is not set."),
+        );
     };
     if token.len() < 16 {
-        return fail(LoadErrorCode::BadArguments, format!("{TOKEN_VARIABLE} needs at least 16 characters."));
+        return fail(
+            LoadErrorCode::BadArguments,
+            format!("{TOKEN_VARIABLE} needs at least 16 characters."),
+        );
     }
     cpu::set_threads(arguments.threads);
     announce::end_with_parent();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
-        Err(error) => return fail(LoadErrorCode::LoadFailed, format!("The system gave no threads: {error}.")),
+        Err(error) => {
+            return fail(
+                LoadErrorCode::LoadFailed,
+                format!("The system gave no threads: {error}."),
+            );
+        }
     };
     match runtime.block_on(server::run(arguments, token)) {
         Ok(()) => ExitCode::SUCCESS,

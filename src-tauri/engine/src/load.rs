@@ -10,7 +10,7 @@ use std::{
 };
 
 use mistralrs::{
-    DeviceMapSetting, GgufModelBuilder, ModelBuilder, ModelDType, ModelCategory,
+    DeviceMapSetting, GgufModelBuilder, ModelBuilder, ModelCategory, ModelDType,
     core::{DeviceMapMetadata, MistralRs, MistralRsBuilder},
     model_builder_trait::{build_auto_pipeline, build_gguf_pipeline},
 };
@@ -61,18 +61,32 @@ impl Loaded {
 ///
 /// # Errors
 /// A typed failure with a sentence; a panic of mistral.rs is one too.
-pub async fn load(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static) -> Result<Loaded, LoadFailure> {
+pub async fn load(
+    arguments: &Arguments,
+    progress: impl Fn(Loading) + Send + 'static,
+) -> Result<Loaded, LoadFailure> {
     let (sender, receiver) = oneshot::channel();
     let arguments = arguments.clone();
-    let thread = std::thread::Builder::new().name("load".into()).spawn(move || {
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| load_here(&arguments, progress)));
-        let outcome = outcome.unwrap_or_else(|panic| {
-            Err(LoadFailure::new(LoadErrorCode::LoadFailed, format!("The model could not be loaded: {}.", panic_text(&*panic))))
+    let thread = std::thread::Builder::new()
+        .name("load".into())
+        .spawn(move || {
+            let outcome =
+                std::panic::catch_unwind(AssertUnwindSafe(|| load_here(&arguments, progress)));
+            let outcome = outcome.unwrap_or_else(|panic| {
+                Err(LoadFailure::new(
+                    LoadErrorCode::LoadFailed,
+                    format!("The model could not be loaded: {}.", panic_text(&*panic)),
+                ))
+            });
+            // Nobody waits only when the process is ending.
+            let _ = sender.send(outcome);
         });
-        // Nobody waits only when the process is ending.
-        let _ = sender.send(outcome);
-    });
-    let lost = || LoadFailure::new(LoadErrorCode::LoadFailed, "The system gave no thread to load the model on.");
+    let lost = || {
+        LoadFailure::new(
+            LoadErrorCode::LoadFailed,
+            "The system gave no thread to load the model on.",
+        )
+    };
     thread.map_err(|_| lost())?;
     receiver.await.map_err(|_| lost())?
 }
@@ -86,19 +100,34 @@ pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "an unknown panic".into())
 }
 
-fn load_here(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static) -> Result<Loaded, LoadFailure> {
+fn load_here(
+    arguments: &Arguments,
+    progress: impl Fn(Loading) + Send + 'static,
+) -> Result<Loaded, LoadFailure> {
     let started = Instant::now();
-    progress(Loading { stage: LoadStage::Checking, bytes_read: 0, bytes_total: 0 });
+    progress(Loading {
+        stage: LoadStage::Checking,
+        bytes_read: 0,
+        bytes_total: 0,
+    });
     let device = device(&arguments.device)?;
     let checkpoint = Checkpoint::open(&arguments.model, arguments.context)?;
     let dtype = dtype(arguments.dtype, &device)?;
-    let watch = Watch::start(expected_bytes(&checkpoint, arguments.quant, dtype), progress);
+    let watch = Watch::start(
+        expected_bytes(&checkpoint, arguments.quant, dtype),
+        progress,
+    );
 
     // A current-thread runtime: with any other mistral.rs would run a generation of its own before it is ready.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| LoadFailure::new(LoadErrorCode::LoadFailed, format!("The system gave no threads ({error}).")))?;
+        .map_err(|error| {
+            LoadFailure::new(
+                LoadErrorCode::LoadFailed,
+                format!("The system gave no threads ({error})."),
+            )
+        })?;
     let failed = |error: String| LoadFailure::new(code_of(&error), sentence(&error));
     // The automatic device map counts the memory of a CPU-only computer twice and refuses on others.
     let map = DeviceMapSetting::Map(DeviceMapMetadata::dummy());
@@ -113,7 +142,9 @@ fn load_here(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static)
             if let Some(isq) = arguments.quant.isq() {
                 builder = builder.with_isq(isq);
             }
-            runtime.block_on(build_auto_pipeline(builder)).map_err(|error| failed(format!("{error:#}")))?
+            runtime
+                .block_on(build_auto_pipeline(builder))
+                .map_err(|error| failed(format!("{error:#}")))?
         }
         Checkpoint::Gguf { path, .. } => {
             let folder = path.parent().unwrap_or(Path::new("/"));
@@ -125,25 +156,47 @@ fn load_here(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static)
             if device.is_cpu() {
                 builder = builder.with_force_cpu();
             }
-            runtime.block_on(build_gguf_pipeline(builder)).map_err(|error| failed(format!("{error:#}")))?
+            runtime
+                .block_on(build_gguf_pipeline(builder))
+                .map_err(|error| failed(format!("{error:#}")))?
         }
     };
     let (category, tokenizer, model_context) = runtime.block_on(async {
         let pipeline = pipeline.lock().await;
-        (pipeline.category(), pipeline.tokenizer(), pipeline.get_metadata().max_seq_len)
+        (
+            pipeline.category(),
+            pipeline.tokenizer(),
+            pipeline.get_metadata().max_seq_len,
+        )
     });
-    let tokenizer = tokenizer
-        .ok_or_else(|| LoadFailure::new(LoadErrorCode::Unsupported, "This model has no tokenizer that the engine can use."))?;
-    if !matches!(category, ModelCategory::Text | ModelCategory::Multimodal { .. }) {
-        return Err(LoadFailure::new(LoadErrorCode::Unsupported, "This model does not answer in text."));
+    let tokenizer = tokenizer.ok_or_else(|| {
+        LoadFailure::new(
+            LoadErrorCode::Unsupported,
+            "This model has no tokenizer that the engine can use.",
+        )
+    })?;
+    if !matches!(
+        category,
+        ModelCategory::Text | ModelCategory::Multimodal { .. }
+    ) {
+        return Err(LoadFailure::new(
+            LoadErrorCode::Unsupported,
+            "This model does not answer in text.",
+        ));
     }
     let added = tokenizer.get_added_tokens_decoder();
-    let special = SpecialTokens::new(added.values().filter(|token| token.special).map(|token| token.content.as_str()));
+    let special = SpecialTokens::new(
+        added
+            .values()
+            .filter(|token| token.special)
+            .map(|token| token.content.as_str()),
+    );
     let model_context = u32::try_from(model_context).unwrap_or(u32::MAX);
     let (image_tokens, context) = match &checkpoint {
-        Checkpoint::Folder(folder) => {
-            (ImageTokens::from_config(&folder.config, |text| tokenizer.token_to_id(text)), folder.context)
-        }
+        Checkpoint::Folder(folder) => (
+            ImageTokens::from_config(&folder.config, |text| tokenizer.token_to_id(text)),
+            folder.context,
+        ),
         Checkpoint::Gguf { .. } => (None, arguments.context.unwrap_or(8192).min(model_context)),
     };
     let engine = runtime.block_on(
@@ -163,7 +216,12 @@ fn load_here(arguments: &Arguments, progress: impl Fn(Loading) + Send + 'static)
         special,
         image_tokens,
         facts: Facts {
-            name: arguments.model.file_name().unwrap_or(arguments.model.as_os_str()).to_string_lossy().into_owned(),
+            name: arguments
+                .model
+                .file_name()
+                .unwrap_or(arguments.model.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             device: device_name(&device, &arguments.device),
             dtype: dtype_name(dtype).into(),
             quant,
@@ -178,7 +236,10 @@ fn code_of(error: &str) -> LoadErrorCode {
     let lower = error.to_lowercase();
     if lower.contains("out of memory") || lower.contains("memory allocation") {
         LoadErrorCode::OutOfMemory
-    } else if lower.contains("unsupported") || lower.contains("not supported") || lower.contains("unknown") {
+    } else if lower.contains("unsupported")
+        || lower.contains("not supported")
+        || lower.contains("unknown")
+    {
         LoadErrorCode::Unsupported
     } else {
         LoadErrorCode::LoadFailed
@@ -186,7 +247,11 @@ fn code_of(error: &str) -> LoadErrorCode {
 }
 
 fn sentence(error: &str) -> String {
-    let first = error.lines().next().unwrap_or("no reason was given").trim_end_matches('.');
+    let first = error
+        .lines()
+        .next()
+        .unwrap_or("no reason was given")
+        .trim_end_matches('.');
     format!("The model could not be loaded: {first}.")
 }
 
@@ -195,14 +260,24 @@ fn device(wanted: &str) -> Result<mistralrs::Device, LoadFailure> {
     match wanted {
         "cpu" => Ok(mistralrs::Device::Cpu),
         "auto" => Ok(mistralrs::best_device(false).unwrap_or(mistralrs::Device::Cpu)),
-        "metal" => mistralrs::Device::new_metal(0).map_err(|_| unavailable("This engine was built without Metal, or there is no Metal device.".into())),
+        "metal" => mistralrs::Device::new_metal(0).map_err(|_| {
+            unavailable("This engine was built without Metal, or there is no Metal device.".into())
+        }),
         other => {
-            let ordinal = other.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
+            let ordinal = other
+                .strip_prefix("cuda:")
+                .and_then(|ordinal| ordinal.parse().ok());
             let ordinal = ordinal.ok_or_else(|| {
-                LoadFailure::new(LoadErrorCode::BadArguments, format!("There is no device called {other}: use auto, cpu, cuda:N or metal."))
+                LoadFailure::new(
+                    LoadErrorCode::BadArguments,
+                    format!("There is no device called {other}: use auto, cpu, cuda:N or metal."),
+                )
             })?;
-            mistralrs::Device::new_cuda(ordinal)
-                .map_err(|_| unavailable(format!("This engine was built without CUDA, or there is no device {other}.")))
+            mistralrs::Device::new_cuda(ordinal).map_err(|_| {
+                unavailable(format!(
+                    "This engine was built without CUDA, or there is no device {other}."
+                ))
+            })
         }
     }
 }
@@ -223,9 +298,10 @@ fn dtype(wanted: Dtype, device: &mistralrs::Device) -> Result<ModelDType, LoadFa
         Dtype::Auto => Ok(ModelDType::Auto),
         Dtype::F32 => Ok(ModelDType::F32),
         Dtype::F16 => Ok(ModelDType::F16),
-        Dtype::Bf16 if device.is_cpu() => {
-            Err(LoadFailure::new(LoadErrorCode::Unsupported, "bf16 is not available on the CPU: use f32 or auto."))
-        }
+        Dtype::Bf16 if device.is_cpu() => Err(LoadFailure::new(
+            LoadErrorCode::Unsupported,
+            "bf16 is not available on the CPU: use f32 or auto.",
+        )),
         Dtype::Bf16 => Ok(ModelDType::BF16),
     }
 }
@@ -249,7 +325,11 @@ fn expected_bytes(checkpoint: &Checkpoint, quant: Quant, dtype: ModelDType) -> u
                 (quant, _) => quant.bytes_per_weight(),
             };
             // A progress bar needs no more than this.
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                clippy::cast_precision_loss
+            )]
             let bytes = (folder.weights as f64 * each) as u64;
             bytes
         }
@@ -271,9 +351,15 @@ impl Watch {
         let (stop, stopped) = std::sync::mpsc::channel();
         let before = resident_bytes();
         std::thread::spawn(move || {
-            while stopped.recv_timeout(Duration::from_millis(100)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(Duration::from_millis(100))
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 let bytes_read = resident_bytes().saturating_sub(before).min(bytes_total);
-                progress(Loading { stage: LoadStage::Weights, bytes_read, bytes_total });
+                progress(Loading {
+                    stage: LoadStage::Weights,
+                    bytes_read,
+                    bytes_total,
+                });
             }
         });
         Self { stop }

@@ -9,7 +9,9 @@ use either::Either;
 use image::DynamicImage;
 use indexmap::IndexMap;
 use mistralrs::{MessageContent, ModelCategory};
-use paddock_protocol::chat::{ChatMessage, ChatRequest, ChatRole, Content, ContentPart, ErrorCode, ErrorDetail};
+use paddock_protocol::chat::{
+    ChatMessage, ChatRequest, ChatRole, Content, ContentPart, ErrorCode, ErrorDetail,
+};
 use serde_json::Value;
 
 use crate::images;
@@ -24,12 +26,23 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     pub fn detail(&self) -> ErrorDetail {
-        let kind = if self.code.http_status() < 500 { "invalid_request_error" } else { "server_error" };
-        ErrorDetail { message: self.message.clone(), kind: kind.into(), code: Some(self.code.as_str().into()) }
+        let kind = if self.code.http_status() < 500 {
+            "invalid_request_error"
+        } else {
+            "server_error"
+        };
+        ErrorDetail {
+            message: self.message.clone(),
+            kind: kind.into(),
+            code: Some(self.code.as_str().into()),
+        }
     }
 }
 
@@ -46,14 +59,22 @@ const BREAK: char = '\u{200B}';
 impl SpecialTokens {
     pub fn new<'a>(spellings: impl Iterator<Item = &'a str>) -> Self {
         // Added tokens that are plain characters (runs of spaces, line ends) are no danger and must stay.
-        let spellings: Vec<&str> =
-            spellings.filter(|text| text.chars().count() > 1 && text.chars().any(|c| c.is_ascii_punctuation())).collect();
-        let spellings = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(spellings).ok();
+        let spellings: Vec<&str> = spellings
+            .filter(|text| {
+                text.chars().count() > 1 && text.chars().any(|c| c.is_ascii_punctuation())
+            })
+            .collect();
+        let spellings = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(spellings)
+            .ok();
         Self { spellings }
     }
 
     pub fn neutralise(&self, text: &str) -> String {
-        let Some(spellings) = &self.spellings else { return text.to_owned() };
+        let Some(spellings) = &self.spellings else {
+            return text.to_owned();
+        };
         let mut out = String::with_capacity(text.len());
         spellings.replace_all_with(text, &mut out, |_, found, out| {
             let mut characters = found.chars();
@@ -74,12 +95,26 @@ pub struct Prompt {
 
 /// # Errors
 /// A typed refusal; see [`ErrorCode`].
-pub fn assemble(request: &ChatRequest, category: &ModelCategory, special: &SpecialTokens) -> Result<Prompt, Refusal> {
-    if !request.messages.iter().any(|message| message.role == ChatRole::User) {
-        return Err(Refusal::new(ErrorCode::MalformedRequest, "The request has no user message."));
+pub fn assemble(
+    request: &ChatRequest,
+    category: &ModelCategory,
+    special: &SpecialTokens,
+) -> Result<Prompt, Refusal> {
+    if !request
+        .messages
+        .iter()
+        .any(|message| message.role == ChatRole::User)
+    {
+        return Err(Refusal::new(
+            ErrorCode::MalformedRequest,
+            "The request has no user message.",
+        ));
     }
     let placeholder = Placeholder::of(category);
-    let mut prompt = Prompt { messages: Vec::with_capacity(request.messages.len()), images: Vec::new() };
+    let mut prompt = Prompt {
+        messages: Vec::with_capacity(request.messages.len()),
+        images: Vec::new(),
+    };
     for message in &request.messages {
         let content = content(message, &placeholder, special, &mut prompt.images)?;
         let role = match message.role {
@@ -87,7 +122,10 @@ pub fn assemble(request: &ChatRequest, category: &ModelCategory, special: &Speci
             ChatRole::User => "user",
             ChatRole::Assistant => "assistant",
         };
-        prompt.messages.push(IndexMap::from([("role".into(), Either::Left(role.into())), ("content".into(), content)]));
+        prompt.messages.push(IndexMap::from([
+            ("role".into(), Either::Left(role.into())),
+            ("content".into(), content),
+        ]));
     }
     Ok(prompt)
 }
@@ -105,7 +143,11 @@ enum Placeholder {
 impl Placeholder {
     fn of(category: &ModelCategory) -> Self {
         match category {
-            ModelCategory::Multimodal { prefixer } if prefixer.prefix_image(vec![0], "").is_empty() => Self::Part,
+            ModelCategory::Multimodal { prefixer }
+                if prefixer.prefix_image(vec![0], "").is_empty() =>
+            {
+                Self::Part
+            }
             ModelCategory::Multimodal { prefixer } => Self::Text(prefixer.clone()),
             _ => Self::Blind,
         }
@@ -141,10 +183,17 @@ fn content(
             ContentPart::ImageUrl { image_url } => {
                 match placeholder {
                     Placeholder::Blind => {
-                        return Err(Refusal::new(ErrorCode::ImagesNotSupported, "This model can't see pictures."));
+                        return Err(Refusal::new(
+                            ErrorCode::ImagesNotSupported,
+                            "This model can't see pictures.",
+                        ));
                     }
-                    Placeholder::Text(prefixer) => flat.push_str(&prefixer.prefix_image(vec![images.len()], "")),
-                    Placeholder::Part => rows.push(IndexMap::from([("type".to_owned(), Value::from("image"))])),
+                    Placeholder::Text(prefixer) => {
+                        flat.push_str(&prefixer.prefix_image(vec![images.len()], ""))
+                    }
+                    Placeholder::Part => {
+                        rows.push(IndexMap::from([("type".to_owned(), Value::from("image"))]))
+                    }
                 }
                 images.push(images::decode(&image_url.url)?);
             }
@@ -177,14 +226,26 @@ mod tests {
         let request = request(
             r#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,"}}]}]}"#,
         );
-        let refusal = assemble(&request, &ModelCategory::Text, &SpecialTokens::new([].into_iter())).err().unwrap();
+        let refusal = assemble(
+            &request,
+            &ModelCategory::Text,
+            &SpecialTokens::new([].into_iter()),
+        )
+        .err()
+        .unwrap();
         assert_eq!(refusal.code, ErrorCode::ImagesNotSupported);
     }
 
     #[test]
     fn a_request_without_a_question_is_refused() {
         let request = request(r#"{"messages":[{"role":"system","content":"x"}]}"#);
-        let refusal = assemble(&request, &ModelCategory::Text, &SpecialTokens::new([].into_iter())).err().unwrap();
+        let refusal = assemble(
+            &request,
+            &ModelCategory::Text,
+            &SpecialTokens::new([].into_iter()),
+        )
+        .err()
+        .unwrap();
         assert_eq!(refusal.code, ErrorCode::MalformedRequest);
     }
 }

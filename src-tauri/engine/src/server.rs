@@ -18,8 +18,8 @@ use axum::{
 };
 use futures_util::stream;
 use paddock_protocol::chat::{
-    ChatChunk, ChatCompletion, ChatRequest, ChatRole, Choice, ChoiceMessage, ChunkChoice, Delta, Details, ErrorBody,
-    ErrorCode,
+    ChatChunk, ChatCompletion, ChatRequest, ChatRole, Choice, ChoiceMessage, ChunkChoice, Delta,
+    Details, ErrorBody, ErrorCode,
 };
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -41,11 +41,20 @@ const MAX_BODY_BYTES: usize = 256 << 20;
 /// # Errors
 /// If the port cannot be had or the model does not load.
 pub async fn run(arguments: Arguments, token: String) -> Result<(), LoadFailure> {
-    let failed = |error: std::io::Error| LoadFailure::new(LoadErrorCode::LoadFailed, format!("No port could be opened: {error}."));
-    let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await.map_err(failed)?;
+    let failed = |error: std::io::Error| {
+        LoadFailure::new(
+            LoadErrorCode::LoadFailed,
+            format!("No port could be opened: {error}."),
+        )
+    };
+    let listener = TcpListener::bind(("127.0.0.1", arguments.port))
+        .await
+        .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?.to_string();
     let host = Host::start(arguments, address).await?;
-    axum::serve(listener, router(host, token)).await.map_err(failed)
+    axum::serve(listener, router(host, token))
+        .await
+        .map_err(failed)
 }
 
 /// The whole service; the token is asked for on every path.
@@ -71,22 +80,35 @@ async fn guard(token: &str, request: Request, next: Next) -> Response {
 }
 
 fn admit(token: &str, headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     if !matches!(name, "127.0.0.1" | "localhost") || headers.contains_key(header::ORIGIN) {
-        return Err(Refusal::new(ErrorCode::Unauthorized, "This address serves the Paddock app only."));
+        return Err(Refusal::new(
+            ErrorCode::Unauthorized,
+            "This address serves the Paddock app only.",
+        ));
     }
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let given = given.strip_prefix("Bearer ").unwrap_or_default();
     if !bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
-        return Err(Refusal::new(ErrorCode::Unauthorized, "The bearer token is missing or wrong."));
+        return Err(Refusal::new(
+            ErrorCode::Unauthorized,
+            "The bearer token is missing or wrong.",
+        ));
     }
     Ok(())
 }
 
 async fn health(State(host): State<Arc<Host>>) -> Response {
     let model = host.model().await;
-    Json(json!({"status": "ok", "model": model.facts.name, "context_tokens": model.facts.context})).into_response()
+    Json(json!({"status": "ok", "model": model.facts.name, "context_tokens": model.facts.context}))
+        .into_response()
 }
 
 async fn models(State(host): State<Arc<Host>>) -> Response {
@@ -114,12 +136,23 @@ async fn chat(State(host): State<Arc<Host>>, body: Bytes) -> Response {
     };
     let events = host.generate(prompt, &request, Vec::new());
     let head = Head::new(host.model().await.facts.name.clone());
-    if request.stream { streamed(head, events) } else { whole(&head, events).await }
+    if request.stream {
+        streamed(head, events)
+    } else {
+        whole(&head, events).await
+    }
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    let status = StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, Json(ErrorBody { error: refusal.detail() })).into_response()
+    let status = StatusCode::from_u16(refusal.code.http_status())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (
+        status,
+        Json(ErrorBody {
+            error: refusal.detail(),
+        }),
+    )
+        .into_response()
 }
 
 /// What every object of one reply begins with.
@@ -132,8 +165,14 @@ struct Head {
 
 impl Head {
     fn new(model: String) -> Self {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { id: format!("chatcmpl-{:x}", since.as_nanos()), created: since.as_secs(), model }
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            id: format!("chatcmpl-{:x}", since.as_nanos()),
+            created: since.as_secs(),
+            model,
+        }
     }
 
     fn chunk(&self) -> ChatChunk {
@@ -150,19 +189,43 @@ impl Head {
     }
 
     fn delta(&self, delta: Delta) -> ChatChunk {
-        ChatChunk { choices: vec![ChunkChoice { index: 0, delta, finish_reason: None }], ..self.chunk() }
+        ChatChunk {
+            choices: vec![ChunkChoice {
+                index: 0,
+                delta,
+                finish_reason: None,
+            }],
+            ..self.chunk()
+        }
     }
 
     fn of(&self, event: Event) -> ChatChunk {
         match event {
-            Event::Progress(progress) => {
-                ChatChunk { paddock: Some(Details { progress: Some(progress), ..Details::default() }), ..self.chunk() }
-            }
-            Event::Text(text) => self.delta(Delta { content: Some(text), ..Delta::default() }),
-            Event::Reasoning(text) => self.delta(Delta { reasoning_content: Some(text), ..Delta::default() }),
-            Event::Failed(refusal) => ChatChunk { error: Some(refusal.detail()), ..self.chunk() },
+            Event::Progress(progress) => ChatChunk {
+                paddock: Some(Details {
+                    progress: Some(progress),
+                    ..Details::default()
+                }),
+                ..self.chunk()
+            },
+            Event::Text(text) => self.delta(Delta {
+                content: Some(text),
+                ..Delta::default()
+            }),
+            Event::Reasoning(text) => self.delta(Delta {
+                reasoning_content: Some(text),
+                ..Delta::default()
+            }),
+            Event::Failed(refusal) => ChatChunk {
+                error: Some(refusal.detail()),
+                ..self.chunk()
+            },
             Event::Finished(finished) => ChatChunk {
-                choices: vec![ChunkChoice { index: 0, delta: Delta::default(), finish_reason: Some(finished.reason) }],
+                choices: vec![ChunkChoice {
+                    index: 0,
+                    delta: Delta::default(),
+                    finish_reason: Some(finished.reason),
+                }],
                 usage: Some(finished.usage),
                 paddock: Some(details(finished)),
                 ..self.chunk()
@@ -172,7 +235,11 @@ impl Head {
 }
 
 fn details(finished: Finished) -> Details {
-    Details { images: finished.images, progress: None, timings: Some(finished.timings) }
+    Details {
+        images: finished.images,
+        progress: None,
+        timings: Some(finished.timings),
+    }
 }
 
 /// Dropping the body (the client went away) drops the receiver, which ends the generation.
@@ -180,12 +247,17 @@ fn streamed(head: Head, events: mpsc::Receiver<Event>) -> Response {
     let chunks = stream::unfold(Some((head, events)), |state| async move {
         let (head, mut events) = state?;
         let (data, next) = match events.recv().await {
-            Some(event) => (serde_json::to_string(&head.of(event)).unwrap_or_default(), Some((head, events))),
+            Some(event) => (
+                serde_json::to_string(&head.of(event)).unwrap_or_default(),
+                Some((head, events)),
+            ),
             None => ("[DONE]".to_owned(), None),
         };
         Some((Ok::<_, Infallible>(sse::Event::default().data(data)), next))
     });
-    Sse::new(chunks).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(chunks)
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 async fn whole(head: &Head, mut events: mpsc::Receiver<Event>) -> Response {
@@ -218,5 +290,8 @@ async fn whole(head: &Head, mut events: mpsc::Receiver<Event>) -> Response {
             }
         }
     }
-    refused(&Refusal::new(ErrorCode::EngineCrashed, "The engine stopped in the middle of the answer."))
+    refused(&Refusal::new(
+        ErrorCode::EngineCrashed,
+        "The engine stopped in the middle of the answer.",
+    ))
 }

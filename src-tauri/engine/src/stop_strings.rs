@@ -11,19 +11,31 @@ pub struct StopStrings {
 
 impl StopStrings {
     pub fn new(stops: Vec<String>) -> Self {
-        Self { stops: stops.into_iter().filter(|stop| !stop.is_empty()).collect(), held: String::new() }
+        Self {
+            stops: stops.into_iter().filter(|stop| !stop.is_empty()).collect(),
+            held: String::new(),
+        }
     }
 
     /// Takes new text; returns what may be shown, and whether a stop string was met (everything from it on is
     /// dropped).
     pub fn push(&mut self, text: &str) -> (String, bool) {
         self.held.push_str(text);
-        let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        let first = self
+            .stops
+            .iter()
+            .filter_map(|stop| self.held.find(stop.as_str()))
+            .min();
         if let Some(at) = first {
             self.held.truncate(at);
             return (std::mem::take(&mut self.held), true);
         }
-        let keep = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
+        let keep = self
+            .stops
+            .iter()
+            .map(|stop| overlap(&self.held, stop))
+            .max()
+            .unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - keep);
         (std::mem::replace(&mut self.held, rest), false)
     }
@@ -62,7 +74,11 @@ mod tests {
 
     #[test]
     fn nothing_of_the_stop_string_gets_out_however_it_is_cut() {
-        for pieces in [&["one\n\ntwo"][..], &["one\n", "\ntwo"], &["one", "\n", "\n", "two"]] {
+        for pieces in [
+            &["one\n\ntwo"][..],
+            &["one\n", "\ntwo"],
+            &["one", "\n", "\n", "two"],
+        ] {
             assert_eq!(run(&["\n\n"], pieces), ("one".into(), true));
         }
     }

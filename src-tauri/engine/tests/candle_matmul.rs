@@ -10,7 +10,12 @@ fn product(left: &Tensor, right: &Tensor) -> Vec<f32> {
     for (left, right) in left.iter().zip(&right) {
         for row in left {
             for column in 0..right[0].len() {
-                out.push(row.iter().zip(right).map(|(a, line)| a * line[column]).sum());
+                out.push(
+                    row.iter()
+                        .zip(right)
+                        .map(|(a, line)| a * line[column])
+                        .sum(),
+                );
             }
         }
     }
@@ -24,7 +29,13 @@ fn numbers(shape: (usize, usize, usize)) -> Tensor {
 }
 
 fn check(left: &Tensor, right: &Tensor) {
-    let ours = left.matmul(right).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let ours = left
+        .matmul(right)
+        .unwrap()
+        .flatten_all()
+        .unwrap()
+        .to_vec1::<f32>()
+        .unwrap();
     let expected = product(left, right);
     for (a, b) in ours.iter().zip(&expected) {
         assert!((a - b).abs() < 1e-4, "{ours:?} is not {expected:?}");

@@ -28,18 +28,31 @@ fn rewrite(folder: &Path, name: &str, change: impl FnOnce(&mut Value)) {
 #[test]
 fn published_configurations_are_read() {
     let model = fixtures().join("parity/model-step1");
-    let question = support::request(vec![support::user(vec![support::text_part("Hello")])], Some(10));
+    let question = support::request(
+        vec![support::user(vec![support::text_part("Hello")])],
+        Some(10),
+    );
     let plain = Engine::load(&model, &[]).ask(&question);
     for tuning in [json!(true), json!(4), json!(4.0)] {
         let folder = copy(&model);
-        rewrite(folder.path(), "config.json", |config| config["text_config"]["attn_temperature_tuning"] = tuning.clone());
+        rewrite(folder.path(), "config.json", |config| {
+            config["text_config"]["attn_temperature_tuning"] = tuning.clone()
+        });
         let run = Engine::load(folder.path(), &[]).ask(&question);
-        assert_eq!(run.logits, plain.logits, "attn_temperature_tuning: {tuning}");
+        assert_eq!(
+            run.logits, plain.logits,
+            "attn_temperature_tuning: {tuning}"
+        );
     }
     let folder = copy(&model);
-    rewrite(folder.path(), "config.json", |config| config["text_config"]["attn_temperature_tuning"] = json!(false));
+    rewrite(folder.path(), "config.json", |config| {
+        config["text_config"]["attn_temperature_tuning"] = json!(false)
+    });
     let run = Engine::load(folder.path(), &[]).ask(&question);
-    assert_ne!(run.logits, plain.logits, "switched off it must change something");
+    assert_ne!(
+        run.logits, plain.logits,
+        "switched off it must change something"
+    );
 }
 
 #[test]
@@ -49,16 +62,25 @@ fn the_newer_spelling_of_transformers_5_means_the_same() {
     rewrite(folder.path(), "config.json", |config| {
         let text = config["text_config"].as_object_mut().unwrap();
         let theta = text.remove("rope_theta").unwrap_or(json!(500_000.0));
-        let mut parameters = text.remove("rope_scaling").filter(Value::is_object).unwrap_or(json!({"rope_type": "default"}));
+        let mut parameters = text
+            .remove("rope_scaling")
+            .filter(Value::is_object)
+            .unwrap_or(json!({"rope_type": "default"}));
         parameters["rope_theta"] = theta;
         text.insert("rope_parameters".into(), parameters);
-        config["vision_config"].as_object_mut().unwrap().remove("vision_feature_layer");
+        config["vision_config"]
+            .as_object_mut()
+            .unwrap()
+            .remove("vision_feature_layer");
     });
     // One file for the whole processor.
     let images = read_json(&folder.path().join("preprocessor_config.json"));
     std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
-    rewrite(folder.path(), "processor_config.json", |processor| processor["image_processor"] = images);
-    let run = Engine::load(folder.path(), &[]).ask(&ask_about(&[&circle], "What is in this image?"));
+    rewrite(folder.path(), "processor_config.json", |processor| {
+        processor["image_processor"] = images
+    });
+    let run =
+        Engine::load(folder.path(), &[]).ask(&ask_about(&[&circle], "What is in this image?"));
     assert_eq!(run.text, "A red circle.");
 }
 
@@ -67,21 +89,34 @@ fn a_folder_without_processor_config_loads() {
     let folder = copy(&demo_model());
     std::fs::remove_file(folder.path().join("processor_config.json")).unwrap();
     let engine = Engine::load(folder.path(), &[]);
-    assert_eq!(engine.ask(&ask_text("Hello")).text, "Hello! How can I help you?");
+    assert_eq!(
+        engine.ask(&ask_text("Hello")).text,
+        "Hello! How can I help you?"
+    );
 }
 
 /// Scout has 10,485,760 positions: tables of that length would take 2.7 GB three times over.
 #[test]
 fn tables_are_as_long_as_the_chosen_context() {
     let folder = copy(&demo_model());
-    rewrite(folder.path(), "config.json", |config| config["text_config"]["max_position_embeddings"] = json!(10_485_760));
+    rewrite(folder.path(), "config.json", |config| {
+        config["text_config"]["max_position_embeddings"] = json!(10_485_760)
+    });
     let checkpoint = Checkpoint::open(folder.path(), Some(4096)).unwrap();
-    let Checkpoint::Folder(view) = &checkpoint else { panic!("a folder") };
+    let Checkpoint::Folder(view) = &checkpoint else {
+        panic!("a folder")
+    };
     assert_eq!(view.context, 4096);
-    assert_eq!(read_json(&view.path().join("config.json"))["text_config"]["max_position_embeddings"], 4096);
+    assert_eq!(
+        read_json(&view.path().join("config.json"))["text_config"]["max_position_embeddings"],
+        4096
+    );
     let before = paddock_engine::load::resident_bytes();
     let engine = Engine::load(folder.path(), &[]);
-    assert_eq!(engine.ask(&ask_text("Hello")).text, "Hello! How can I help you?");
+    assert_eq!(
+        engine.ask(&ask_text("Hello")).text,
+        "Hello! How can I help you?"
+    );
     let grown = paddock_engine::load::resident_bytes().saturating_sub(before);
     assert!(grown < 300 << 20, "{} MB", grown >> 20);
 }

@@ -49,7 +49,8 @@ fn wide_model(folder: &Path) {
 
     let bytes = std::fs::read(source.join("model.safetensors")).unwrap();
     let header_len = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
-    let header: BTreeMap<String, Value> = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
+    let header: BTreeMap<String, Value> =
+        serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
     let vocabulary = usize::try_from(vocabulary).unwrap();
     let mut tensors: Vec<(String, Vec<usize>, Option<Vec<u8>>)> = Vec::new();
     for (name, tensor) in &header {
@@ -57,17 +58,31 @@ fn wide_model(folder: &Path) {
             let width = usize::try_from(tensor["shape"][1].as_u64().unwrap()).unwrap();
             tensors.push((name.clone(), vec![HIDDEN, width], None));
         } else if name.starts_with("vision_model") {
-            let at = |end: usize| 8 + header_len + usize::try_from(tensor["data_offsets"][end].as_u64().unwrap()).unwrap();
-            let shape = tensor["shape"].as_array().unwrap().iter().map(|n| usize::try_from(n.as_u64().unwrap()).unwrap());
-            tensors.push((name.clone(), shape.collect(), Some(bytes[at(0)..at(1)].to_vec())));
+            let at = |end: usize| {
+                8 + header_len
+                    + usize::try_from(tensor["data_offsets"][end].as_u64().unwrap()).unwrap()
+            };
+            let shape = tensor["shape"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|n| usize::try_from(n.as_u64().unwrap()).unwrap());
+            tensors.push((
+                name.clone(),
+                shape.collect(),
+                Some(bytes[at(0)..at(1)].to_vec()),
+            ));
         }
     }
-    let mut text = |name: String, shape: Vec<usize>| tensors.push((format!("language_model.{name}"), shape, None));
+    let mut text = |name: String, shape: Vec<usize>| {
+        tensors.push((format!("language_model.{name}"), shape, None))
+    };
     text("model.embed_tokens.weight".into(), vec![vocabulary, HIDDEN]);
     text("model.norm.weight".into(), vec![HIDDEN]);
     text("lm_head.weight".into(), vec![vocabulary, HIDDEN]);
     for layer in 0..LAYERS {
-        let mut part = |name: &str, shape: Vec<usize>| text(format!("model.layers.{layer}.{name}"), shape);
+        let mut part =
+            |name: &str, shape: Vec<usize>| text(format!("model.layers.{layer}.{name}"), shape);
         part("input_layernorm.weight", vec![HIDDEN]);
         part("post_attention_layernorm.weight", vec![HIDDEN]);
         part("self_attn.q_proj.weight", vec![HIDDEN, HIDDEN]);
@@ -75,11 +90,26 @@ fn wide_model(folder: &Path) {
         part("self_attn.v_proj.weight", vec![kv_heads * head, HIDDEN]);
         part("self_attn.o_proj.weight", vec![HIDDEN, HIDDEN]);
         part("feed_forward.router.weight", vec![EXPERTS, HIDDEN]);
-        part("feed_forward.shared_expert.gate_proj.weight", vec![EXPERT_WIDTH, HIDDEN]);
-        part("feed_forward.shared_expert.up_proj.weight", vec![EXPERT_WIDTH, HIDDEN]);
-        part("feed_forward.shared_expert.down_proj.weight", vec![HIDDEN, EXPERT_WIDTH]);
-        part("feed_forward.experts.gate_up_proj", vec![EXPERTS, HIDDEN, 2 * EXPERT_WIDTH]);
-        part("feed_forward.experts.down_proj", vec![EXPERTS, EXPERT_WIDTH, HIDDEN]);
+        part(
+            "feed_forward.shared_expert.gate_proj.weight",
+            vec![EXPERT_WIDTH, HIDDEN],
+        );
+        part(
+            "feed_forward.shared_expert.up_proj.weight",
+            vec![EXPERT_WIDTH, HIDDEN],
+        );
+        part(
+            "feed_forward.shared_expert.down_proj.weight",
+            vec![HIDDEN, EXPERT_WIDTH],
+        );
+        part(
+            "feed_forward.experts.gate_up_proj",
+            vec![EXPERTS, HIDDEN, 2 * EXPERT_WIDTH],
+        );
+        part(
+            "feed_forward.experts.down_proj",
+            vec![EXPERTS, EXPERT_WIDTH, HIDDEN],
+        );
     }
     write_safetensors(&folder.join("model.safetensors"), tensors);
 }
@@ -89,12 +119,16 @@ fn write_safetensors(path: &Path, tensors: Vec<(String, Vec<usize>, Option<Vec<u
     let mut offset = 0;
     for (name, shape, _) in &tensors {
         let end = offset + 2 * shape.iter().product::<usize>();
-        header.insert(name.clone(), json!({"dtype": "BF16", "shape": shape, "data_offsets": [offset, end]}));
+        header.insert(
+            name.clone(),
+            json!({"dtype": "BF16", "shape": shape, "data_offsets": [offset, end]}),
+        );
         offset = end;
     }
     let header = Value::Object(header).to_string();
     let mut file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
-    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes())
+        .unwrap();
     file.write_all(header.as_bytes()).unwrap();
     let mut state = 1_u32;
     for (_, shape, data) in tensors {
@@ -116,7 +150,14 @@ fn write_safetensors(path: &Path, tensors: Vec<(String, Vec<usize>, Option<Vec<u
 /// Resident memory of the real program after loading.
 fn resident(model: &Path, quant: &str) -> u64 {
     let mut engine = Command::new(env!("CARGO_BIN_EXE_paddock-engine"))
-        .args(["--model", model.to_str().unwrap(), "--device", "cpu", "--quant", quant])
+        .args([
+            "--model",
+            model.to_str().unwrap(),
+            "--device",
+            "cpu",
+            "--quant",
+            quant,
+        ])
         .env(TOKEN_VARIABLE, "0123456789abcdef0123456789abcdef")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -144,12 +185,21 @@ fn experts_are_quantised() {
     let folder = tempfile::tempdir().unwrap();
     wide_model(folder.path());
     let plain = resident(folder.path(), "none");
-    for (quant, bytes_per_weight) in [("q8_0", 34.0 / 32.0), ("q6k", 210.0 / 256.0), ("q4k", 144.0 / 256.0)] {
+    for (quant, bytes_per_weight) in [
+        ("q8_0", 34.0 / 32.0),
+        ("q6k", 210.0 / 256.0),
+        ("q4k", 144.0 / 256.0),
+    ] {
         let quantised = resident(folder.path(), quant);
         let saved = plain.saturating_sub(quantised) as f64;
         let expected = EXPERT_WEIGHTS as f64 * (4.0 - bytes_per_weight);
-        println!("{quant}: {quantised} bytes instead of {plain}; saved {saved:.0}, the experts alone {expected:.0}");
-        assert!((0.9..1.15).contains(&(saved / expected)), "{quant} saved {saved} bytes, the experts alone are {expected}");
+        println!(
+            "{quant}: {quantised} bytes instead of {plain}; saved {saved:.0}, the experts alone {expected:.0}"
+        );
+        assert!(
+            (0.9..1.15).contains(&(saved / expected)),
+            "{quant} saved {saved} bytes, the experts alone are {expected}"
+        );
     }
 }
 
@@ -161,7 +211,10 @@ fn same_answers(quant: &str) -> f64 {
     for case in cases.as_array().unwrap() {
         let turns = case["turns"].as_array().unwrap();
         for last in 0..turns.len() {
-            let run = engine.ask(&request(messages(case, &turns[..=last], &fixtures().join("images")), Some(64)));
+            let run = engine.ask(&request(
+                messages(case, &turns[..=last], &fixtures().join("images")),
+                Some(64),
+            ));
             assert_eq!(run.refusal, None);
             all += 1;
             if run.text.trim() == turns[last]["assistant"].as_str().unwrap() {

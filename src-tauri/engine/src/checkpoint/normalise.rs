@@ -20,19 +20,29 @@ pub fn apply(config: &mut Value, files: &mut Vec<(&'static str, Value)>) {
 
 /// `rope_parameters {rope_type, rope_theta, ..}` is `rope_theta` and `rope_scaling` of older files.
 fn rope(section: &mut Map<String, Value>) {
-    let Some(Value::Object(mut parameters)) = section.get("rope_parameters").cloned() else { return };
+    let Some(Value::Object(mut parameters)) = section.get("rope_parameters").cloned() else {
+        return;
+    };
     if let Some(theta) = parameters.remove("rope_theta") {
         section.entry("rope_theta").or_insert(theta);
     }
-    let kind = parameters.get("rope_type").and_then(Value::as_str).unwrap_or("default");
+    let kind = parameters
+        .get("rope_type")
+        .and_then(Value::as_str)
+        .unwrap_or("default");
     if kind != "default" {
-        section.entry("rope_scaling").or_insert(Value::Object(parameters));
+        section
+            .entry("rope_scaling")
+            .or_insert(Value::Object(parameters));
     }
 }
 
 /// transformers 5 saves one file for the whole processor.
 fn embedded_image_processor(files: &mut Vec<(&'static str, Value)>) {
-    if files.iter().any(|(name, _)| *name == "preprocessor_config.json") {
+    if files
+        .iter()
+        .any(|(name, _)| *name == "preprocessor_config.json")
+    {
         return;
     }
     let embedded = files
@@ -47,30 +57,47 @@ fn embedded_image_processor(files: &mut Vec<(&'static str, Value)>) {
 }
 
 fn llama4(config: &mut Value, files: &mut Vec<(&'static str, Value)>) {
-    let vision = config.get_mut("vision_config").and_then(Value::as_object_mut);
+    let vision = config
+        .get_mut("vision_config")
+        .and_then(Value::as_object_mut);
     let mut patch = (json!(14), json!(0.5));
     if let Some(vision) = vision {
         // Defaults of transformers' Llama4VisionConfig.
         vision.entry("vision_feature_layer").or_insert(json!(-1));
         vision.entry("rope_theta").or_insert(json!(10_000.0));
-        let parameters = vision.get("rope_parameters").and_then(|parameters| parameters.get("rope_theta")).cloned();
+        let parameters = vision
+            .get("rope_parameters")
+            .and_then(|parameters| parameters.get("rope_theta"))
+            .cloned();
         if let Some(theta) = parameters {
             vision.insert("rope_theta".into(), theta);
         }
         patch = (
             vision.get("patch_size").cloned().unwrap_or(patch.0),
-            vision.get("pixel_shuffle_ratio").cloned().unwrap_or(patch.1),
+            vision
+                .get("pixel_shuffle_ratio")
+                .cloned()
+                .unwrap_or(patch.1),
         );
     }
     // mistral.rs reads both from the processor, which must say what the vision tower says.
-    match files.iter_mut().find(|(name, _)| *name == "processor_config.json") {
+    match files
+        .iter_mut()
+        .find(|(name, _)| *name == "processor_config.json")
+    {
         Some((_, Value::Object(processor))) => {
             processor.insert("patch_size".into(), patch.0);
             processor.insert("pixel_shuffle_ratio".into(), patch.1);
         }
-        _ => files.push(("processor_config.json", json!({"patch_size": patch.0, "pixel_shuffle_ratio": patch.1}))),
+        _ => files.push((
+            "processor_config.json",
+            json!({"patch_size": patch.0, "pixel_shuffle_ratio": patch.1}),
+        )),
     }
-    if let Some((_, Value::Object(images))) = files.iter_mut().find(|(name, _)| *name == "preprocessor_config.json") {
+    if let Some((_, Value::Object(images))) = files
+        .iter_mut()
+        .find(|(name, _)| *name == "preprocessor_config.json")
+    {
         // Defaults of transformers' Llama4ImageProcessorFast; mistral.rs would not rescale at all.
         images.entry("rescale_factor").or_insert(json!(1.0 / 255.0));
         images.entry("max_patches").or_insert(json!(16));
@@ -88,16 +115,26 @@ mod tests {
         apply(&mut config, &mut Vec::new());
         let text = &config["text_config"];
         assert_eq!(text["rope_theta"], 5e5);
-        assert_eq!(text["rope_scaling"], json!({"rope_type": "llama3", "factor": 16.0}));
+        assert_eq!(
+            text["rope_scaling"],
+            json!({"rope_type": "llama3", "factor": 16.0})
+        );
     }
 
     #[test]
     fn what_llama4_leaves_out_gets_the_defaults_of_transformers() {
         let mut config = json!({"model_type": "llama4", "vision_config": {"patch_size": 14, "pixel_shuffle_ratio": 0.5}});
-        let mut files = vec![("processor_config.json", json!({"image_processor": {"max_patches": 16}}))];
+        let mut files = vec![(
+            "processor_config.json",
+            json!({"image_processor": {"max_patches": 16}}),
+        )];
         apply(&mut config, &mut files);
         assert_eq!(config["vision_config"]["vision_feature_layer"], -1);
-        let images = &files.iter().find(|(name, _)| *name == "preprocessor_config.json").unwrap().1;
+        let images = &files
+            .iter()
+            .find(|(name, _)| *name == "preprocessor_config.json")
+            .unwrap()
+            .1;
         assert_eq!(images["max_patches"], 16);
         assert!(images["rescale_factor"].as_f64().unwrap() > 0.0);
         assert_eq!(files[0].1["patch_size"], 14);

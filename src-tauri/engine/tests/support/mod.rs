@@ -13,7 +13,6 @@ use clap::Parser;
 use mistralrs::Tensor;
 use paddock_engine::{
     Arguments,
-
     host::{Event, Finished, Host, Processors},
     prompt::Refusal,
 };
@@ -29,7 +28,8 @@ pub fn demo_model() -> PathBuf {
 }
 
 pub fn read_json(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -54,20 +54,36 @@ pub struct Run {
 
 impl Engine {
     pub fn load(model: &Path, more: &[&str]) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut words = vec!["paddock-engine", "--model", model.to_str().unwrap(), "--device", "cpu", "--dtype", "f32"];
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut words = vec![
+            "paddock-engine",
+            "--model",
+            model.to_str().unwrap(),
+            "--device",
+            "cpu",
+            "--dtype",
+            "f32",
+        ];
         words.extend(more);
         let arguments = Arguments::parse_from(words);
-        let host = runtime.block_on(Host::start(arguments, String::new())).unwrap_or_else(|error| panic!("{}", error.message));
+        let host = runtime
+            .block_on(Host::start(arguments, String::new()))
+            .unwrap_or_else(|error| panic!("{}", error.message));
         Self { host, runtime }
     }
 
     pub fn ask(&self, request: &ChatRequest) -> Run {
-        self.runtime.block_on(ask(self.host.clone(), request.clone(), Vec::new()))
+        self.runtime
+            .block_on(ask(self.host.clone(), request.clone(), Vec::new()))
     }
 
     pub fn ask_with(&self, request: &ChatRequest, processors: Processors) -> Run {
-        self.runtime.block_on(ask(self.host.clone(), request.clone(), processors))
+        self.runtime
+            .block_on(ask(self.host.clone(), request.clone(), processors))
     }
 }
 
@@ -109,7 +125,11 @@ pub async fn ask(host: Arc<Host>, request: ChatRequest, mut processors: Processo
 }
 
 fn argmax(values: &[f32]) -> u32 {
-    let best = values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap();
+    let best = values
+        .iter()
+        .enumerate()
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .unwrap();
     u32::try_from(best.0).unwrap()
 }
 
@@ -129,7 +149,8 @@ pub fn user(parts: Vec<Value>) -> ChatMessage {
 
 /// A greedy request.
 pub fn request(messages: Vec<ChatMessage>, max_tokens: Option<u32>) -> ChatRequest {
-    let mut request: ChatRequest = serde_json::from_value(json!({"messages": [], "temperature": 0.0})).unwrap();
+    let mut request: ChatRequest =
+        serde_json::from_value(json!({"messages": [], "temperature": 0.0})).unwrap();
     request.messages = messages;
     request.max_tokens = max_tokens;
     request
@@ -157,7 +178,11 @@ pub fn messages(case: &Value, turns: &[Value], images: &Path) -> Vec<ChatMessage
     }
     for (number, turn) in turns.iter().enumerate() {
         let text = turn["user"].as_str().unwrap();
-        let mut pictures = turn["images"].as_array().unwrap().iter().map(|name| image_part(&images.join(name.as_str().unwrap())));
+        let mut pictures = turn["images"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| image_part(&images.join(name.as_str().unwrap())));
         let mut parts = Vec::new();
         if case["layout"] == "interleaved" {
             for (place, piece) in text.split("<|image|>").enumerate() {
@@ -182,12 +207,22 @@ pub fn messages(case: &Value, turns: &[Value], images: &Path) -> Vec<ChatMessage
 }
 
 pub fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().unwrap().iter().map(|id| u32::try_from(id.as_u64().unwrap()).unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| u32::try_from(id.as_u64().unwrap()).unwrap())
+        .collect()
 }
 
 pub fn floats(value: &Value) -> Vec<f32> {
     #[allow(clippy::cast_possible_truncation)]
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|x| x.as_f64().unwrap() as f32)
+        .collect()
 }
 
 /// A little-endian float32 array of two dimensions, as NumPy writes it.
@@ -196,17 +231,32 @@ pub fn read_npy(path: &Path) -> Vec<Vec<f32>> {
     assert_eq!(&bytes[..6], b"\x93NUMPY");
     let header_len = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
     let header = std::str::from_utf8(&bytes[10..10 + header_len]).unwrap();
-    assert!(header.contains("'<f4'") && header.contains("'fortran_order': False"), "{header}");
-    let shape = header.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
+    assert!(
+        header.contains("'<f4'") && header.contains("'fortran_order': False"),
+        "{header}"
+    );
+    let shape = header
+        .split("'shape': (")
+        .nth(1)
+        .unwrap()
+        .split(')')
+        .next()
+        .unwrap();
     let columns: usize = shape.split(", ").nth(1).unwrap().trim().parse().unwrap();
-    let values: Vec<f32> =
-        bytes[10 + header_len..].chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let values: Vec<f32> = bytes[10 + header_len..]
+        .chunks_exact(4)
+        .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+        .collect();
     values.chunks_exact(columns).map(<[f32]>::to_vec).collect()
 }
 
 /// The first step at which our ids and the reference's part, unless it is a tie: a margin of the reference that
 /// is smaller than our own error.
 pub fn parted(ours: &[u32], theirs: &[u32], margins: &[f32], error: f32) -> Option<usize> {
-    let step = ours.iter().zip(theirs).position(|(a, b)| a != b).or((ours.len() < theirs.len()).then_some(ours.len()))?;
+    let step = ours
+        .iter()
+        .zip(theirs)
+        .position(|(a, b)| a != b)
+        .or((ours.len() < theirs.len()).then_some(ours.len()))?;
     (margins.get(step).is_none_or(|margin| *margin > error)).then_some(step)
 }
