@@ -3,6 +3,7 @@
 //!
 //! `PADDOCK_APP` names the program and `PADDOCK_ENGINE` the engine; `./test` builds and sets both. Screenshots and the
 //! app's own output land in `tests/output`.
+#![allow(clippy::unwrap_used)] // a test may fail
 
 mod breakage;
 mod models;

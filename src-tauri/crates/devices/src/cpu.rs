@@ -38,11 +38,11 @@ pub fn device(cpu: &Cpu) -> Device {
         free_bytes = total_bytes.saturating_sub(system.used_memory());
     }
     // A container's limit is what counts inside it.
-    if let Some(limits) = system.cgroup_limits() {
-        if limits.total_memory > 0 && limits.total_memory < total_bytes {
-            total_bytes = limits.total_memory;
-            free_bytes = free_bytes.min(limits.free_memory);
-        }
+    if let Some(limits) = system.cgroup_limits()
+        && (1..total_bytes).contains(&limits.total_memory)
+    {
+        total_bytes = limits.total_memory;
+        free_bytes = free_bytes.min(limits.free_memory);
     }
     Device {
         id: "cpu".to_owned(),

@@ -1,4 +1,5 @@
 //! Device selection on recorded reports of computers that are not this one.
+#![allow(clippy::unwrap_used)] // a test may fail
 
 use paddock_devices::{
     DeviceError, DeviceKind, DevicePreference, DeviceReport, report, select, select_among,

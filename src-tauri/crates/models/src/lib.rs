@@ -10,7 +10,6 @@ mod error;
 mod family;
 pub mod fit;
 mod gguf;
-// pub mod hub; (until its files are complete)
 mod json;
 pub mod layout;
 mod quant;

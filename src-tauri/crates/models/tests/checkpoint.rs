@@ -1,4 +1,5 @@
 //! Checkpoints on disk: sound ones, and every way in which a folder can be wrong.
+#![allow(clippy::unwrap_used)] // a test may fail
 
 mod support;
 
