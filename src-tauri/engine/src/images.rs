@@ -59,6 +59,8 @@ pub struct ImageTokens {
     pub feature: u32,
     /// The token that closes an image; none if the family has no such token.
     pub end: Option<u32>,
+    /// The token that announces an image's last tile: the image ends with that tile (SmolVLM, Idefics3).
+    pub last_tile: Option<u32>,
     /// Between tiles of a row, and at the end of a row (Llama 4).
     pub tile_x: Option<u32>,
     pub tile_y: Option<u32>,
@@ -92,30 +94,45 @@ impl ImageTokens {
                 tile_x: id("<|tile_x_separator|>"),
                 tile_y: id("<|tile_y_separator|>"),
                 tile_px,
+                ..Self::default()
             },
             "gemma3" => Self {
                 feature,
                 end: number("eoi_token_index").or_else(|| id("<end_of_image>")),
                 ..Self::default()
             },
+            "idefics3" | "smolvlm" => Self {
+                feature,
+                last_tile: id("<global-img>"),
+                ..Self::default()
+            },
             _ => Self {
                 feature,
-                end: number("vision_end_token_id")
-                    .or_else(|| id("<|vision_end|>"))
-                    .or_else(|| id("<end_of_utterance>")),
+                end: number("vision_end_token_id").or_else(|| id("<|vision_end|>")),
                 ..Self::default()
             },
         })
     }
 
-    /// Counts every image in the prompt as the model got it, in order. Images are told apart by their end token;
-    /// without one, all feature tokens are given to a single image.
+    /// Counts every image in the prompt as the model got it, in order. Images are told apart by their end token or
+    /// their last tile; without either, all feature tokens are given to a single image.
     pub fn count(&self, prompt: &[u32]) -> Vec<ImageUse> {
         let mut images = Vec::new();
         let (mut tokens, mut columns, mut rows, mut row_tiles) = (0u32, 0u32, 0u32, 1u32);
+        // Whether the last tile was announced, and whether it has begun.
+        let (mut announced, mut last) = (false, false);
         for &token in prompt {
             if token == self.feature {
                 tokens += 1;
+                last = announced;
+                continue;
+            }
+            if last {
+                images.push(self.used(tokens, rows, columns));
+                (tokens, announced, last) = (0, false, false);
+            }
+            if Some(token) == self.last_tile {
+                announced = true;
             } else if Some(token) == self.tile_x {
                 row_tiles += 1;
             } else if Some(token) == self.tile_y {
@@ -158,6 +175,7 @@ mod tests {
     const LLAMA: ImageTokens = ImageTokens {
         feature: 1,
         end: Some(2),
+        last_tile: None,
         tile_x: Some(3),
         tile_y: Some(4),
         tile_px: 336,
@@ -174,6 +192,23 @@ mod tests {
         assert_eq!((used[0].rows, used[0].columns, used[0].tokens), (2, 2, 10));
         assert_eq!((used[0].width_px, used[0].height_px), (672, 672));
         assert_eq!((used[1].rows, used[1].columns, used[1].tokens), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_picture_ends_with_its_last_tile_where_no_token_closes_it() {
+        let smolvlm = ImageTokens {
+            feature: 1,
+            last_tile: Some(2),
+            ..ImageTokens::default()
+        };
+        // Two tiles and the last one, then a picture of one tile right after it, then the answer.
+        let prompt = [9, 3, 1, 1, 3, 1, 1, 4, 3, 2, 1, 1, 3, 3, 2, 1, 1, 3, 5, 6];
+        let tokens: Vec<u32> = smolvlm
+            .count(&prompt)
+            .iter()
+            .map(|used| used.tokens)
+            .collect();
+        assert_eq!(tokens, [6, 2]);
     }
 
     #[test]
