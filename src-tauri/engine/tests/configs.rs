@@ -85,6 +85,74 @@ fn the_newer_spelling_of_transformers_5_means_the_same() {
     assert_eq!(run.text, "A red circle.");
 }
 
+/// Scout's and Maverick's own files with the demo model's sizes: every key that is published must be understood.
+#[test]
+fn the_herds_own_files_are_read() {
+    let circle = fixtures().join("images/red_circle.png");
+    let demo = read_json(&demo_model().join("config.json"));
+    let layers = demo["text_config"]["num_hidden_layers"].as_u64().unwrap() as usize;
+    for name in [
+        "scout/older",
+        "scout/newer",
+        "maverick/older",
+        "maverick/newer",
+    ] {
+        let published = fixtures().join("herd").join(name);
+        let folder = copy(&demo_model());
+        for file in ["preprocessor_config.json", "processor_config.json"] {
+            std::fs::remove_file(folder.path().join(file)).unwrap();
+        }
+        for entry in std::fs::read_dir(&published).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        rewrite(folder.path(), "config.json", |config| {
+            for section in ["", "/text_config", "/vision_config"] {
+                let sizes = demo.pointer(section).unwrap().as_object().unwrap();
+                let section = config
+                    .pointer_mut(section)
+                    .unwrap()
+                    .as_object_mut()
+                    .unwrap();
+                let newer = section.contains_key("rope_parameters");
+                for (key, value) in sizes.iter().filter(|(_, value)| !value.is_object()) {
+                    if newer && key == "rope_theta" {
+                        section["rope_parameters"] =
+                            json!({"rope_type": "default", "rope_theta": value});
+                    } else if section.contains_key(key) {
+                        section[key] = value.clone();
+                    }
+                }
+                if section.contains_key("rope_scaling") {
+                    section["rope_scaling"] = Value::Null;
+                }
+                for list in ["no_rope_layers", "layer_types"] {
+                    if let Some(Value::Array(list)) = section.get_mut(list) {
+                        list.truncate(layers);
+                    }
+                }
+                if section.contains_key("moe_layers") {
+                    section["moe_layers"] = json!([1, 3]);
+                }
+            }
+        });
+        let small = |processor: &mut Value| {
+            processor["size"] = json!({"height": 56, "width": 56});
+            processor["max_patches"] = json!(4);
+        };
+        if name.ends_with("newer") {
+            rewrite(folder.path(), "processor_config.json", |processor| {
+                small(&mut processor["image_processor"])
+            });
+        } else {
+            rewrite(folder.path(), "preprocessor_config.json", small);
+        }
+        let engine = Engine::load(folder.path(), &[]);
+        let run = engine.ask(&ask_about(&[&circle], "What is in this image?"));
+        assert_eq!(run.text, "A red circle.", "{name}");
+    }
+}
+
 #[test]
 fn a_folder_without_processor_config_loads() {
     let folder = copy(&demo_model());

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use paddock_models::{
-    CheckpointError, Form, ModelEntry, ModelId, Quant, Vision, inspect, inspect_headers,
+    Checkpoint, CheckpointError, Form, ModelEntry, ModelId, Quant, Vision, inspect, inspect_headers,
 };
 use serde_json::json;
 use support::{catalogue_config, small_config, write_checkpoint};
@@ -58,6 +58,48 @@ fn scout_is_counted_to_the_last_weight_from_fifty_shards() {
     assert_eq!(checkpoint.shape.windowed_layers, 36);
     // 50 ms is the bound for a release build on an idle machine.
     assert!(elapsed.as_millis() < 2000, "{elapsed:?}");
+}
+
+/// The files as Scout and Maverick are published with, in the spellings of transformers 4 and 5.
+#[test]
+fn the_herds_own_files_say_what_the_catalogue_says() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/herd");
+    for (name, parameters, context) in [
+        ("scout", 108_641_793_536, 10_485_760),
+        ("maverick", 401_583_781_376, 1_048_576),
+    ] {
+        let catalogued = inspected(&catalogue_config(&format!("llama-4-{name}")), None);
+        for style in ["older", "newer"] {
+            let files = fixtures.join(name).join(style);
+            let text = std::fs::read(files.join("config.json")).unwrap();
+            let checkpoint = inspected(&serde_json::from_slice(&text).unwrap(), Some(&files));
+            assert_eq!(checkpoint.parameters, parameters, "{name} {style}");
+            assert_eq!(checkpoint.max_context_tokens, context, "{name} {style}");
+            assert_eq!(checkpoint.shape, catalogued.shape, "{name} {style}");
+            assert_eq!(checkpoint.weights, catalogued.weights, "{name} {style}");
+            assert_eq!(checkpoint.vision, Vision::Supported);
+            assert!(checkpoint.can_run());
+            let tiling = checkpoint.tiling.unwrap();
+            for (width, height, tokens) in [(336, 336, 144), (672, 672, 720), (1344, 1344, 2448)] {
+                let plan = tiling.plan(paddock_media::ImageSize::new(width, height));
+                assert_eq!(plan.tokens, tokens, "{name} {style}: {width}x{height}");
+            }
+        }
+    }
+}
+
+/// A checkpoint of holes with `config`, and the configuration files of `files`.
+fn inspected(config: &serde_json::Value, files: Option<&Path>) -> Checkpoint {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), config, 8);
+    if let Some(files) = files {
+        std::fs::remove_file(folder.path().join("preprocessor_config.json")).unwrap();
+        for file in std::fs::read_dir(files).unwrap() {
+            let path = file.unwrap().path();
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    inspect_headers(folder.path()).unwrap()
 }
 
 #[test]
