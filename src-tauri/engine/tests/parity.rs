@@ -18,7 +18,11 @@ const TOLERANCE: f32 = 1e-3;
 /// One line of the table.
 struct Line {
     case: String,
-    /// Per stored step.
+    /// Tokens of the prompt, images expanded.
+    prompt: usize,
+    /// The largest logit of the first step: transformers', and ours of the same token.
+    largest: (f32, f32),
+    /// Largest difference of any logit, per stored step.
     errors: Vec<f32>,
     fault: Option<String>,
 }
@@ -35,6 +39,8 @@ fn compare(engine: &Engine, case: &Value, model: &str, folder: &Path, steps: &[u
     ));
     let mut line = Line {
         case: id,
+        prompt: run.prompt.len(),
+        largest: (f32::NAN, f32::NAN),
         errors: Vec::new(),
         fault: None,
     };
@@ -90,6 +96,14 @@ fn compare(engine: &Engine, case: &Value, model: &str, folder: &Path, steps: &[u
         .zip(&theirs)
         .take_while(|(a, b)| a == b)
         .count();
+    if let (Some(theirs), Some(ours)) = (stored.first(), run.logits.first()) {
+        let (token, largest) = theirs
+            .iter()
+            .enumerate()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .unwrap();
+        line.largest = (*largest, ours[token]);
+    }
     for (step, reference) in steps.iter().zip(&stored) {
         if *step > same || *step >= run.logits.len() {
             break;
@@ -126,20 +140,17 @@ fn all_cases(model: &str) {
         .map(|case| compare(&engine, case, model, &folder, &steps))
         .collect();
     let mut table = format!(
-        "| {model} | step 0 | step 1 | step 2 | step 20 | step 39 | 40 greedy ids |\n|---|---|---|---|---|---|---|\n"
+        "| {model} | prompt tokens | transformers | ours | difference of any logit | 40 greedy ids |\n|---|---|---|---|---|---|\n"
     );
     for line in &lines {
-        let mut cells: Vec<String> = line
-            .errors
-            .iter()
-            .map(|error| format!("{error:.1e}"))
-            .collect();
-        cells.resize(steps.len(), "-".into());
         let _ = writeln!(
             table,
-            "| {} | {} | {} |",
+            "| {} | {} | {:.5} | {:.5} | {:.1e} | {} |",
             line.case,
-            cells.join(" | "),
+            line.prompt,
+            line.largest.0,
+            line.largest.1,
+            line.errors.iter().copied().fold(0.0, f32::max),
             line.fault.as_deref().unwrap_or("same")
         );
     }

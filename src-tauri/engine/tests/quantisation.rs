@@ -18,8 +18,58 @@ const LAYERS: usize = 4;
 const HIDDEN: usize = 512;
 const EXPERTS: usize = 8;
 const EXPERT_WIDTH: usize = 2048;
+/// How much wider a vision tower is made.
+const WIDER: usize = 16;
 /// Routed and shared experts: 113 million weights.
 const EXPERT_WEIGHTS: usize = LAYERS * (EXPERTS + 1) * 3 * HIDDEN * EXPERT_WIDTH;
+
+/// The parity model with a vision tower 16 times as wide, and random weights.
+fn wide_vision(folder: &Path) {
+    let source = fixtures().join("parity/model-step1");
+    for entry in std::fs::read_dir(&source).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let mut config = read_json(&source.join("config.json"));
+    let vision = config["vision_config"].as_object_mut().unwrap();
+    let (width, inner) = (
+        vision["hidden_size"].as_u64().unwrap(),
+        vision["intermediate_size"].as_u64().unwrap(),
+    );
+    vision.insert("hidden_size".into(), json!(width * WIDER as u64));
+    vision.insert("intermediate_size".into(), json!(inner * WIDER as u64));
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let (header, _, _) = read_safetensors(&source.join("model.safetensors"));
+    let tensors = header.iter().map(|(name, tensor)| {
+        let mut shape = shape(tensor);
+        if name.starts_with("vision_model") {
+            for size in &mut shape {
+                if [width, inner].contains(&(*size as u64)) {
+                    *size *= WIDER;
+                }
+            }
+        }
+        (name.clone(), shape, None)
+    });
+    write_safetensors(&folder.join("model.safetensors"), tensors.collect());
+}
+
+/// The header without its metadata, the whole file, and where the data begins.
+fn read_safetensors(path: &Path) -> (BTreeMap<String, Value>, Vec<u8>, usize) {
+    let bytes = std::fs::read(path).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let mut header: BTreeMap<String, Value> =
+        serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    header.remove("__metadata__");
+    (header, bytes, 8 + length)
+}
+
+fn shape(tensor: &Value) -> Vec<usize> {
+    let sizes = tensor["shape"].as_array().unwrap().iter();
+    sizes
+        .map(|size| usize::try_from(size.as_u64().unwrap()).unwrap())
+        .collect()
+}
 
 /// The parity model with wide experts and random weights.
 fn wide_model(folder: &Path) {
@@ -48,10 +98,7 @@ fn wide_model(folder: &Path) {
     }
     std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
 
-    let bytes = std::fs::read(source.join("model.safetensors")).unwrap();
-    let header_len = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
-    let header: BTreeMap<String, Value> =
-        serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
+    let (header, bytes, data) = read_safetensors(&source.join("model.safetensors"));
     let vocabulary = usize::try_from(vocabulary).unwrap();
     let mut tensors: Vec<(String, Vec<usize>, Option<Vec<u8>>)> = Vec::new();
     for (name, tensor) in &header {
@@ -60,17 +107,11 @@ fn wide_model(folder: &Path) {
             tensors.push((name.clone(), vec![HIDDEN, width], None));
         } else if name.starts_with("vision_model") {
             let at = |end: usize| {
-                8 + header_len
-                    + usize::try_from(tensor["data_offsets"][end].as_u64().unwrap()).unwrap()
+                data + usize::try_from(tensor["data_offsets"][end].as_u64().unwrap()).unwrap()
             };
-            let shape = tensor["shape"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|n| usize::try_from(n.as_u64().unwrap()).unwrap());
             tensors.push((
                 name.clone(),
-                shape.collect(),
+                shape(tensor),
                 Some(bytes[at(0)..at(1)].to_vec()),
             ));
         }
@@ -202,6 +243,28 @@ fn experts_are_quantised() {
             "{quant} saved {saved} bytes, the experts alone are {expected}"
         );
     }
+}
+
+#[test]
+fn a_vision_tower_keeps_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    wide_vision(folder.path());
+    let (header, _, _) = read_safetensors(&folder.path().join("model.safetensors"));
+    let of = |vision: bool| -> f64 {
+        let tensors = header
+            .iter()
+            .filter(|(name, _)| name.starts_with("vision_model") == vision);
+        tensors
+            .map(|(_, tensor)| shape(tensor).iter().product::<usize>())
+            .sum::<usize>() as f64
+    };
+    let (vision, text) = (of(true), of(false));
+    assert!(vision > 20.0 * text, "{vision} weights beside {text}");
+    let plain = resident(folder.path(), "none") as f64;
+    let quantised = resident(folder.path(), "q4k") as f64;
+    println!("{plain} bytes, in q4k {quantised}; the vision tower has {vision} weights");
+    assert!(quantised > 4.0 * vision, "less than its weights in float32");
+    assert!(plain - quantised < 0.1 * 4.0 * vision);
 }
 
 /// The share of the reference answers that stay the same.
