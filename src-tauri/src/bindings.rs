@@ -27,6 +27,7 @@ pub fn contract() -> Builder<Wry> {
             attachments::attach_from_dialog,
             attachments::attach_from_clipboard,
             attachments::attach_sample,
+            attachments::edit_picture,
             attachments::plan_prompt,
             generation::send,
             generation::regenerate,
@@ -42,7 +43,11 @@ pub fn contract() -> Builder<Wry> {
             settings::device_report,
             settings::update_settings,
         ])
-        .events(collect_events![events::EngineChanged, events::DropEvent])
+        .events(collect_events![
+            events::EngineChanged,
+            events::SightTested,
+            events::DropEvent
+        ])
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! Outside: the progress of an answer, which has a channel of its own.
 
 use paddock_chat::AttachOutcome;
+use paddock_conversation::ModelId;
 use paddock_inference::EngineSnapshot;
+use paddock_models::Sight;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri_specta::Event;
@@ -12,6 +14,14 @@ use tauri_specta::Event;
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 #[tauri_specta(event_name = "engine")]
 pub struct EngineChanged(pub EngineSnapshot);
+
+/// What the test of a model's sight came to.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[tauri_specta(event_name = "sight")]
+pub struct SightTested {
+    pub model: ModelId,
+    pub sight: Sight,
+}
 
 /// Files over the window. Paths stay in Rust: a page must not be able to name files.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]

@@ -8,7 +8,14 @@ use paddock_chat::{Chat, ChatError};
 use tauri::{App, AppHandle, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder};
 use tauri_specta::Event;
 
-use crate::{bindings, clipboard::Offer, drop, events::EngineChanged, places::Places, scheme};
+use crate::{
+    bindings,
+    clipboard::Offer,
+    drop,
+    events::{EngineChanged, SightTested},
+    places::Places,
+    scheme,
+};
 
 const TITLE: &str = "Paddock";
 
@@ -50,6 +57,12 @@ fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     })
     .map_err(|error| error.failure().to_string())?;
     forward_engine_changes(app.handle().clone(), &chat);
+    let page = app.handle().clone();
+    tauri::async_runtime::block_on(async {
+        chat.watch_sight(move |model, sight| {
+            let _ = SightTested { model, sight }.emit(&page);
+        });
+    });
     app.manage(chat);
     app.manage(Offer::default());
     WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use paddock_chat::{
-    AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, SendRequest, ask,
+    AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, PictureEdit,
+    PictureForm, Region, SendRequest, ask,
 };
 use paddock_conversation::{
     Attachment, FinishReason, GenerationId, Message, MessageStatus, ModelId, ModelLabel,
@@ -54,7 +55,11 @@ fn request(text: &str) -> SendRequest {
 }
 
 async fn sample(chat: &Chat, name: &str) -> Attachment {
-    match chat.attach_sample(name.into()).await {
+    attached(chat.attach_sample(name.into()).await)
+}
+
+fn attached(outcome: AttachOutcome) -> Attachment {
+    match outcome {
         AttachOutcome::Attached { attachment } => attachment,
         AttachOutcome::Refused { failure, .. } => panic!("{failure}"),
     }
@@ -199,6 +204,62 @@ async fn a_picture_is_seen_answered_word_by_word_and_its_receipt_matches() {
     assert_eq!(pids.len(), 1);
     chat.shutdown().await;
     assert!(!is_alive(pids[0]), "shutdown waits for the engine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_picture_is_a_picture_of_that_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let chat = open(folder.path()).await;
+    let whole = sample(&chat, "square-and-star").await;
+    let edit = |quarter_turns, region| PictureEdit {
+        quarter_turns,
+        region,
+    };
+    let part = |left, width| {
+        Some(Region {
+            left,
+            top: 0.0,
+            width,
+            height: 1.0,
+        })
+    };
+    let mut said = Vec::new();
+    for region in [part(0.0, 0.5), part(0.5, 0.5)] {
+        let attachment = attached(chat.edit_picture(whole.id.clone(), edit(0, region)).await);
+        assert_eq!(attachment.name, format!("Part of {}", whole.name));
+        assert_eq!(attachment.upright.height_px, whole.upright.height_px);
+        assert_eq!(attachment.upright.width_px, whole.upright.width_px / 2);
+        let asked = SendRequest {
+            images: vec![attachment.id],
+            ..request("What is in this image?")
+        };
+        let outcome = chat.send(asked, Arc::new(|_| {})).await.unwrap();
+        said.push(outcome.assistant.text());
+    }
+    assert!(
+        said[0].contains("square") && !said[0].contains("star"),
+        "{said:?}"
+    );
+    assert!(
+        said[1].contains("star") && !said[1].contains("square"),
+        "{said:?}"
+    );
+
+    // A quarter turn and three more are the picture again, pixel by pixel.
+    let turned = attached(chat.edit_picture(whole.id.clone(), edit(1, None)).await);
+    assert_eq!(turned.upright.width_px, whole.upright.height_px);
+    let back = attached(chat.edit_picture(turned.id, edit(3, None)).await);
+    let pixels = async |id| {
+        let picture = chat.picture(id, PictureForm::Full).await.unwrap();
+        image::load_from_memory(&picture.bytes).unwrap().to_rgb8()
+    };
+    assert!(pixels(back.id).await == pixels(whole.id.clone()).await);
+    let outside = chat.edit_picture(whole.id, edit(0, part(2.0, 0.5))).await;
+    assert!(
+        matches!(outside, AttachOutcome::Refused { .. }),
+        "{outside:?}"
+    );
+    chat.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Pictures on their way into a prompt. Paths and bytes stay on this side.
 
-use paddock_chat::{AttachOutcome, Chat, PromptPlan};
+use paddock_chat::{AttachOutcome, Chat, PictureEdit, PromptPlan};
 use paddock_conversation::{ConversationId, ImageId, MessageId};
 use serde::Serialize;
 use specta::Type;
@@ -62,6 +62,17 @@ pub async fn attach_from_clipboard(chat: State<'_, Chat>) -> Result<ClipboardCon
 #[specta::specta]
 pub async fn attach_sample(chat: State<'_, Chat>, name: String) -> Result<AttachOutcome> {
     Ok(chat.attach_sample(name).await)
+}
+
+/// A changed copy; the picture itself stays.
+#[tauri::command]
+#[specta::specta]
+pub async fn edit_picture(
+    chat: State<'_, Chat>,
+    id: ImageId,
+    edit: PictureEdit,
+) -> Result<AttachOutcome> {
+    Ok(chat.edit_picture(id, edit).await)
 }
 
 #[tauri::command]

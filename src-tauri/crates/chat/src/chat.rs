@@ -3,7 +3,7 @@
 //! Outside: turns (see `turn.rs`), and everything that has a window or a path dialog.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use paddock_conversation::{
@@ -46,6 +46,16 @@ pub struct ChatConfig {
 /// The use cases. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Chat(Arc<Inner>);
+
+/// [`Chat`] for whoever must not keep it alive.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakChat(Weak<Inner>);
+
+impl WeakChat {
+    pub fn upgrade(&self) -> Option<Chat> {
+        self.0.upgrade().map(Chat)
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -110,6 +120,10 @@ impl Chat {
     /// Leave to decode a picture.
     pub(crate) async fn decoder(&self) -> Option<SemaphorePermit<'_>> {
         self.0.decoders.acquire().await.ok()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakChat {
+        WeakChat(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -320,8 +334,12 @@ impl Chat {
     }
 
     pub(crate) async fn resolve(&self, id: ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
-        self.blocking(move |chat| chat.0.models.resolve(&id, &chat.config().demo_model))
-            .await
+        self.blocking(move |chat| chat.resolve_now(&id)).await
+    }
+
+    /// Blocks.
+    pub(crate) fn resolve_now(&self, id: &ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
+        self.0.models.resolve(id, &self.config().demo_model)
     }
 
     pub(crate) fn load_spec(&self, model: &ResolvedModel, settings: &Settings) -> LoadSpec {

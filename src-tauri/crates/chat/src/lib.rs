@@ -5,18 +5,21 @@
 mod active;
 mod ask;
 mod chat;
+mod edit;
 mod error;
 mod model;
 mod pictures;
 mod plan;
 mod prompt;
 mod settings;
+mod sight;
 mod stream;
 mod turn;
 mod types;
 
 pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
 pub use chat::{Chat, ChatConfig};
+pub use edit::{PictureEdit, Region};
 pub use error::ChatError;
 pub use model::known_models;
 pub use settings::{Settings, Theme};

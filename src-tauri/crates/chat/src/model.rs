@@ -99,9 +99,9 @@ pub fn device_argument(preference: &DevicePreference) -> String {
 pub struct KnownModels(Mutex<HashMap<ModelId, (Stamp, Arc<ResolvedModel>)>>);
 
 /// What changes when a model's files do: modification time and length of the configuration (or of the one file).
-type Stamp = (Option<SystemTime>, u64);
+pub type Stamp = (Option<SystemTime>, u64);
 
-fn stamp(path: &Path) -> Stamp {
+pub fn stamp(path: &Path) -> Stamp {
     let file = if path.is_dir() {
         path.join("config.json")
     } else {
@@ -207,11 +207,15 @@ impl Chat {
     /// # Errors
     /// The store fails.
     pub async fn list_models(&self) -> Result<Vec<ModelEntry>, ChatError> {
-        self.blocking(|chat| {
-            Ok(entries(
-                &chat.config().demo_model,
-                &chat.store().local_models()?,
-            ))
+        let settings = self.settings().await;
+        self.blocking(move |chat| {
+            let mut entries = entries(&chat.config().demo_model, &chat.store().local_models()?);
+            for entry in entries.iter_mut().filter(|entry| entry.vision) {
+                if let Ok(model) = chat.resolve_now(&entry.id) {
+                    entry.sight = chat.sight_of(&model.load_spec(&settings));
+                }
+            }
+            Ok(entries)
         })
         .await
     }

@@ -20,6 +20,8 @@ const THUMB_EDGE_PX: u32 = 512;
 const THUMB_QUALITY: u8 = 85;
 /// Most pixels of the copy that is shown and sent. No model's tiling looks at more; a larger one only costs time.
 const MAX_KEPT_PIXELS: u64 = 16 << 20;
+/// The same in bytes of a decoded picture.
+pub const MAX_KEPT_BYTES: u64 = 3 * MAX_KEPT_PIXELS;
 
 impl Chat {
     /// Takes a picture in. A file that cannot be taken is an outcome, not an error.

@@ -37,6 +37,20 @@ pub struct ModelEntry {
     pub quants: Vec<String>,
     /// Why it is not ready, or (for a ready one) what to know.
     pub problem: Option<Failure>,
+    /// What the test of its sight came to, as it would be loaded now; none if it was not tested.
+    pub sight: Option<Sight>,
+}
+
+/// What a model that takes pictures made of three test pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum Sight {
+    /// Every question was answered right.
+    Sees,
+    /// Some were.
+    Unsure,
+    /// None was.
+    Blind,
 }
 
 impl ModelEntry {
@@ -75,6 +89,7 @@ impl ModelEntry {
                 .blocking
                 .clone()
                 .or_else(|| checkpoint.notes.first().cloned()),
+            sight: None,
         }
     }
 
@@ -99,6 +114,7 @@ impl ModelEntry {
             max_context_tokens: 0,
             quants: Vec::new(),
             problem: Some(error.failure()),
+            sight: None,
         }
     }
 }

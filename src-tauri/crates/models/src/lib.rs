@@ -19,7 +19,7 @@ mod source;
 mod tensors;
 
 pub use checkpoint::{Checkpoint, Depth, Form, Vision, inspect, inspect_headers, inspect_source};
-pub use entry::ModelEntry;
+pub use entry::{ModelEntry, Sight};
 pub use error::CheckpointError;
 pub use family::{Family, Support};
 pub use paddock_conversation::ModelId;

@@ -25,6 +25,8 @@ export const commands = {
 	attachFromDialog: () => typedError<AttachOutcome[], CommandError>(__TAURI_INVOKE("attach_from_dialog")),
 	attachFromClipboard: () => typedError<ClipboardContent, CommandError>(__TAURI_INVOKE("attach_from_clipboard")),
 	attachSample: (name: string) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("attach_sample", { name })),
+	/**  A changed copy; the picture itself stays. */
+	editPicture: (id: ImageId, edit: PictureEdit) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("edit_picture", { id, edit })),
 	planPrompt: (text: string, images: ImageId[], conversation: ConversationId | null, parent: MessageId | null) => typedError<PromptPlan, CommandError>(__TAURI_INVOKE("plan_prompt", { text, images, conversation, parent })),
 	send: (request: SendRequest, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("send", { request, channel })),
 	regenerate: (message: MessageId, generation: GenerationId, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("regenerate", { message, generation, channel })),
@@ -47,6 +49,7 @@ export const commands = {
 export const events = {
 	drop: makeEvent<DropEvent, DropEvent>("drop"),
 	engine: makeEvent<EngineChanged, EngineChanged>("engine"),
+	sight: makeEvent<SightTested, SightTested>("sight"),
 };
 
 /* Types */
@@ -326,6 +329,8 @@ export type ModelEntry = {
 	quants: string[],
 	/**  Why it is not ready, or (for a ready one) what to know. */
 	problem: Failure | null,
+	/**  What the test of its sight came to, as it would be loaded now; none if it was not tested. */
+	sight: Sight | null,
 };
 
 /**  `demo`, `local:<absolute path>` or `server:<id>`. */
@@ -347,6 +352,14 @@ export type Phase = { kind: "loadingModel" } |
 /**  `done` of `total` tiles or images. */
 { kind: "encodingImages"; done: number; total: number } | { kind: "readingPrompt"; tokens: number } | { kind: "generating" };
 
+/**  What is to be done to a picture: first turned, then cut. */
+export type PictureEdit = {
+	/**  Clockwise; any number, only the rest of a division by 4 counts. */
+	quarterTurns: number,
+	/**  The part to keep; none keeps all. */
+	region: Region | null,
+};
+
 /**  What sending would cost. */
 export type PromptPlan = {
 	images: ImagePlan[],
@@ -355,6 +368,14 @@ export type PromptPlan = {
 	contextTokens: number,
 	/**  Why sending is impossible now. */
 	refusal: Failure | null,
+};
+
+/**  A part of a picture, in shares of its width and height (0 to 1), after turning. */
+export type Region = {
+	left: number | null,
+	top: number | null,
+	width: number | null,
+	height: number | null,
 };
 
 export type Role = "user" | "assistant";
@@ -388,6 +409,21 @@ export type Settings = {
 	sendWithEnter: boolean,
 	/**  Keep the files as they came, beside the upright copy that is shown and sent. */
 	keepOriginals: boolean,
+};
+
+/**  What a model that takes pictures made of three test pictures. */
+export type Sight = 
+/**  Every question was answered right. */
+"sees" | 
+/**  Some were. */
+"unsure" | 
+/**  None was. */
+"blind";
+
+/**  What the test of a model's sight came to. */
+export type SightTested = {
+	model: ModelId,
+	sight: Sight,
 };
 
 export type Theme = "system" | "light" | "dark";
