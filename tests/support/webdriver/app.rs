@@ -20,6 +20,7 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Home {
     folder: tempfile::TempDir,
+    engine: Option<PathBuf>,
 }
 
 impl Home {
@@ -34,7 +35,27 @@ impl Home {
             .prefix("paddock-window-")
             .tempdir()
             .expect("a temporary folder");
-        Self { folder }
+        Self {
+            folder,
+            engine: None,
+        }
+    }
+
+    /// Has the app run `words` with its own arguments behind them instead of the engine named by `PADDOCK_ENGINE`.
+    ///
+    /// # Panics
+    /// If the script that does so cannot be written.
+    pub fn use_engine(&mut self, words: &[&std::ffi::OsStr]) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.folder.path().join("engine");
+        let quoted: Vec<String> = words
+            .iter()
+            .map(|word| format!("'{}'", word.to_string_lossy()))
+            .collect();
+        let script = format!("#!/bin/sh\nexec {} \"$@\"\n", quoted.join(" "));
+        std::fs::write(&path, script).expect("a script");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        self.engine = Some(path);
     }
 
     /// Where Paddock keeps its data.
@@ -85,6 +106,9 @@ impl<'display> App<'display> {
             command
                 .env("TAURI_WEBVIEW_AUTOMATION", "true")
                 .env("PADDOCK_DATA_DIR", home.data());
+            if let Some(engine) = &home.engine {
+                command.env("PADDOCK_ENGINE", engine);
+            }
             // GTK, fontconfig and WebKit write here; nothing of the real user's is read or touched.
             command.env("HOME", own).env("XDG_RUNTIME_DIR", own);
             for (name, folder) in [

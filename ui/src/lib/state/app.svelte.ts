@@ -5,15 +5,19 @@ import {
   events,
   ipc,
   PaddockError,
+  type Attachment,
   type AttachOutcome,
   type ConversationId,
   type ConversationSummary,
   type DeviceReport,
   type DropEvent,
   type EngineSnapshot,
+  type ImageId,
   type ModelEntry,
   type ModelId,
+  type PictureEdit,
   type Settings,
+  type SightTested,
 } from "../ipc";
 import { ChatState } from "./chat.svelte";
 import { ComposerState } from "./composer.svelte";
@@ -27,6 +31,8 @@ export interface Toast {
 export interface Look {
   images: { id: string; name: string; alt: string | null }[];
   place: number;
+  /** They stand in the composer and can still be changed. */
+  inComposer?: boolean;
 }
 
 const TOAST_MS = 8000;
@@ -45,6 +51,8 @@ export class AppState {
   sidebar = $state(true);
   picker = $state(false);
   look = $state.raw<Look | null>(null);
+  /** All pictures of the conversation. */
+  gallery = $state(false);
   drag = $state.raw<{ images: number; others: number } | null>(null);
   /** The address of a link in an answer, shown before it is opened. */
   link = $state<string | null>(null);
@@ -61,7 +69,11 @@ export class AppState {
   async start(): Promise<void> {
     this.failure = null;
     try {
-      await Promise.all([events.engine.listen((event) => this.#engine(event.payload)), events.drop.listen((event) => this.#drop(event.payload))]);
+      await Promise.all([
+        events.engine.listen((event) => this.#engine(event.payload)),
+        events.sight.listen((event) => this.#sight(event.payload)),
+        events.drop.listen((event) => this.#drop(event.payload)),
+      ]);
       const snapshot = await ipc.appSnapshot();
       this.version = snapshot.version;
       this.settings = snapshot.settings;
@@ -179,6 +191,43 @@ export class AppState {
     }
   }
 
+  lookAtDraft(place: number): void {
+    this.look = { images: this.composer.images.map(({ id, name }) => ({ id, name, alt: null })), place, inComposer: true };
+  }
+
+  /** Turns or cuts a picture in the composer. */
+  async changePicture(place: number, edit: PictureEdit): Promise<boolean> {
+    const image = this.composer.images[place];
+    if (!image) return false;
+    const changed = await this.#edited(image.id, edit);
+    if (!changed) return false;
+    this.composer.replace(place, changed);
+    if (this.look?.inComposer) this.lookAtDraft(place);
+    return true;
+  }
+
+  undoPicture(place: number): void {
+    this.composer.undo(place);
+    if (this.look?.inComposer) this.lookAtDraft(place);
+  }
+
+  /** Adds a part of any picture to the next question. */
+  async attachPart(id: ImageId, edit: PictureEdit): Promise<boolean> {
+    const part = await this.#edited(id, edit);
+    if (part) this.composer.add([{ kind: "attached", attachment: part }]);
+    return part !== null;
+  }
+
+  async #edited(id: ImageId, edit: PictureEdit): Promise<Attachment | null> {
+    let edited: Attachment | null = null;
+    await this.attempt(async () => {
+      const outcome = await ipc.editPicture(id, edit);
+      if (outcome.kind === "refused") throw new PaddockError(outcome.failure);
+      edited = outcome.attachment;
+    });
+    return edited;
+  }
+
   #drop(event: DropEvent): void {
     switch (event.kind) {
       case "entered":
@@ -203,6 +252,10 @@ export class AppState {
 
   #engine(snapshot: EngineSnapshot): void {
     if (snapshot.revision >= this.engine.revision) this.engine = snapshot;
+  }
+
+  #sight({ model, sight }: SightTested): void {
+    this.models = this.models.map((entry) => (entry.id === model ? { ...entry, sight } : entry));
   }
 
   async chooseModel(id: ModelId): Promise<void> {

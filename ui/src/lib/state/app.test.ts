@@ -218,3 +218,40 @@ describe("settings", () => {
     expect(app.settings).toEqual(snapshot.settings);
   });
 });
+
+describe("changing a picture before it is sent", () => {
+  const part: Attachment = { ...picture, id: "a".repeat(64), name: "Part of a.png" };
+  const region = { left: 0, top: 0, width: 0.5, height: 1 };
+
+  it("puts the part in its place, and the picture back on undo", async () => {
+    const app = await started();
+    app.composer.add([{ kind: "attached", attachment: picture }, { kind: "attached", attachment: { ...picture, name: "b.png" } }]);
+    handlers.edit_picture = () => ({ kind: "attached", attachment: part });
+    app.lookAtDraft(0);
+    expect(await app.changePicture(0, { quarterTurns: 0, region })).toBe(true);
+    expect(app.composer.images.map((image) => image.name)).toEqual(["Part of a.png", "b.png"]);
+    expect(app.look?.images[0]?.id).toBe(part.id);
+    expect(app.composer.canUndo(part)).toBe(true);
+    app.undoPicture(0);
+    expect(app.composer.images.map((image) => image.name)).toEqual(["a.png", "b.png"]);
+    expect(app.composer.canUndo(picture)).toBe(false);
+  });
+
+  it("keeps the picture and says why when it cannot be changed", async () => {
+    const app = await started();
+    app.composer.add([{ kind: "attached", attachment: picture }]);
+    const failure = { code: "emptyRegion", message: "The chosen part lies outside the picture.", nextStep: "Draw it inside." };
+    handlers.edit_picture = () => ({ kind: "refused", name: "a.png", failure });
+    expect(await app.changePicture(0, { quarterTurns: 1, region: null })).toBe(false);
+    expect(await app.attachPart(picture.id, { quarterTurns: 0, region })).toBe(false);
+    expect(app.composer.images).toEqual([picture]);
+    expect(app.toasts[0]?.text).toContain("outside the picture");
+  });
+
+  it("adds a part of any picture to the next question", async () => {
+    const app = await started();
+    handlers.edit_picture = () => ({ kind: "attached", attachment: part });
+    expect(await app.attachPart(picture.id, { quarterTurns: 0, region })).toBe(true);
+    expect(app.composer.images).toEqual([part]);
+  });
+});

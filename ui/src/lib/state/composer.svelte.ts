@@ -1,5 +1,7 @@
 // What stands in the composer: text, pictures, what was refused, and what sending would cost. It is saved as
 // the conversation's draft, and given back whole when sending fails.
+import { SvelteMap } from "svelte/reactivity";
+
 import {
   ipc,
   PaddockError,
@@ -32,6 +34,8 @@ export class ComposerState {
 
   readonly empty = $derived(this.text.trim() === "" && this.images.length === 0);
 
+  /** What a changed picture was made from, by its id. */
+  readonly #before = new SvelteMap<string, Attachment>();
   #conversation: ConversationId | null = null;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
   #planTimer: ReturnType<typeof setTimeout> | undefined;
@@ -63,6 +67,32 @@ export class ComposerState {
 
   remove(place: number): void {
     this.images = this.images.filter((_, index) => index !== place);
+    this.changed();
+  }
+
+  /** Puts a changed picture in the place of what it was made from. */
+  replace(place: number, changed: Attachment): void {
+    const before = this.images[place];
+    if (!before) return;
+    // The same picture again (a full turn) has no history of its own.
+    if (before.id !== changed.id) this.#before.set(changed.id, before);
+    this.#put(place, changed);
+  }
+
+  canUndo(image: Attachment): boolean {
+    return this.#before.has(image.id);
+  }
+
+  undo(place: number): void {
+    const image = this.images[place];
+    const before = image && this.#before.get(image.id);
+    if (!before) return;
+    this.#before.delete(image.id);
+    this.#put(place, before);
+  }
+
+  #put(place: number, image: Attachment): void {
+    this.images = this.images.map((old, index) => (index === place ? image : old));
     this.changed();
   }
 

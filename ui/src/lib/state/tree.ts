@@ -1,5 +1,5 @@
 // A conversation is a tree of messages; what is shown is one branch of it. Pure functions.
-import type { Message, MessageId } from "../ipc";
+import type { ImageRef, Message, MessageId } from "../ipc";
 
 /** From the first question to `leaf`. An unknown leaf or a cycle in hostile data ends the walk. */
 export function branch(messages: readonly Message[], leaf: MessageId | null): Message[] {
@@ -50,4 +50,9 @@ export function merge(messages: readonly Message[], changed: readonly (Message |
 /** All the text of a message. */
 export function textOf(message: Message): string {
   return message.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+}
+
+/** The pictures of one or many messages, in the order in which the model sees them. */
+export function picturesOf(messages: readonly Message[]): ImageRef[] {
+  return messages.flatMap((message) => message.parts.flatMap((part) => (part.kind === "image" ? [part.image] : [])));
 }
