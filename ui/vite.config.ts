@@ -5,7 +5,8 @@ export default defineConfig(({ mode }) => ({
   plugins: [svelte()],
   // Tauri shows compiler errors in its own terminal.
   clearScreen: false,
-  server: { port: 5173, strictPort: true },
+  // The pages use the sample pictures, and the simulated backend the catalogue, of `src-tauri`.
+  server: { port: 5173, strictPort: true, fs: { allow: [".."] } },
   build: {
     // WebKitGTK 4.1 of Debian 12 and Ubuntu 22.04.
     target: "safari15",

@@ -28,6 +28,8 @@ pub fn contract() -> Builder<Wry> {
             attachments::attach_from_clipboard,
             attachments::attach_sample,
             attachments::edit_picture,
+            attachments::attach_page,
+            attachments::describe_picture,
             attachments::plan_prompt,
             generation::send,
             generation::regenerate,
@@ -40,12 +42,26 @@ pub fn contract() -> Builder<Wry> {
             models::choose_model_folder,
             models::choose_model_file,
             models::forget_model,
+            fit::model_catalogue,
+            fit::fit,
+            fit::fit_history,
+            hub::hub_search,
+            hub::hub_preflight,
+            hub::start_download,
+            hub::pause_download,
+            hub::resume_download,
+            hub::remove_download,
+            hub::list_downloads,
+            hub::hub_token_place,
+            hub::keep_hub_token,
+            hub::forget_hub_token,
             settings::device_report,
             settings::update_settings,
         ])
         .events(collect_events![
             events::EngineChanged,
             events::SightTested,
+            events::DownloadsChanged,
             events::DropEvent
         ])
 }

@@ -1,9 +1,10 @@
-//! What the shell tells the page unasked: the engine's state, and files dragged over the window.
+//! What the shell tells the page unasked: the engine's state, downloads, and files dragged over the window.
 //!
 //! Outside: the progress of an answer, which has a channel of its own.
 
 use paddock_chat::AttachOutcome;
 use paddock_conversation::ModelId;
+use paddock_hub::Download;
 use paddock_inference::EngineSnapshot;
 use paddock_models::Sight;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,11 @@ pub struct SightTested {
     pub model: ModelId,
     pub sight: Sight,
 }
+
+/// The whole list of downloads after every change, about four times a second while bytes come.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[tauri_specta(event_name = "downloads")]
+pub struct DownloadsChanged(pub Vec<Download>);
 
 /// Files over the window. Paths stay in Rust: a page must not be able to name files.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]

@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use paddock_chat::ChatConfig;
+use paddock_devices::EngineBuilds;
+use paddock_models::ModelPlaces;
 
 /// Overrides the folder of the user's data (tests, portable installs).
 const DATA_VARIABLE: &str = "PADDOCK_DATA_DIR";
@@ -17,10 +19,14 @@ pub struct Places {
     pub data: PathBuf,
     /// The `paddock-engine` binary; it may be missing, which the first load then says.
     pub engine: PathBuf,
+    /// Engines built for GPUs, beside it or it itself.
+    pub engine_builds: EngineBuilds,
     /// Folder of the built-in demo model.
     pub demo_model: PathBuf,
     /// Folder of the pictures that an empty conversation offers to try.
     pub samples: PathBuf,
+    /// Where other programs keep models.
+    pub models: ModelPlaces,
 }
 
 impl Places {
@@ -37,17 +43,28 @@ impl Places {
                 .map(|folder| folder.join("paddock"))
                 .ok_or(format!("There is no home folder to keep conversations in. Set {DATA_VARIABLE} to a folder."))?,
         };
-        let engine = std::env::var_os(ENGINE_VARIABLE)
-            .map(PathBuf::from)
-            .unwrap_or_else(|| {
-                beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX))
-            });
+        let (engine, engine_builds) = match std::env::var_os(ENGINE_VARIABLE).map(PathBuf::from) {
+            Some(named) => {
+                let builds = EngineBuilds::of_named(&named);
+                (named, builds)
+            }
+            None => {
+                let shipped =
+                    beside.join(format!("paddock-engine{}", std::env::consts::EXE_SUFFIX));
+                let builds = EngineBuilds::beside(&shipped);
+                (shipped, builds)
+            }
+        };
         let resources = resources(&beside);
         Ok(Self {
             data,
             engine,
+            engine_builds,
             demo_model: resources.join("demo-model"),
             samples: resources.join("samples"),
+            models: ModelPlaces::of_user(dirs::home_dir().as_deref(), |name| {
+                std::env::var_os(name)
+            }),
         })
     }
 
@@ -56,8 +73,10 @@ impl Places {
         ChatConfig {
             data_folder: self.data.clone(),
             engine_program: self.engine.clone(),
+            engine_builds: self.engine_builds.clone(),
             demo_model: self.demo_model.clone(),
             samples_folder: self.samples.clone(),
+            model_places: self.models.clone(),
         }
     }
 }

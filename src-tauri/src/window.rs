@@ -12,7 +12,7 @@ use crate::{
     bindings,
     clipboard::Offer,
     drop,
-    events::{EngineChanged, SightTested},
+    events::{DownloadsChanged, EngineChanged, SightTested},
     places::Places,
     scheme,
 };
@@ -57,8 +57,10 @@ fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     })
     .map_err(|error| error.failure().to_string())?;
     forward_engine_changes(app.handle().clone(), &chat);
+    forward_downloads(app.handle().clone(), &chat);
     let page = app.handle().clone();
     tauri::async_runtime::block_on(async {
+        chat.watch_memory();
         chat.watch_sight(move |model, sight| {
             let _ = SightTested { model, sight }.emit(&page);
         });
@@ -80,6 +82,23 @@ fn forward_engine_changes(app: AppHandle, chat: &Chat) {
             let snapshot = changes.borrow_and_update().clone();
             // Without a window there is nobody to tell; the next snapshot is whole again.
             let _ = EngineChanged(snapshot).emit(&app);
+        }
+    });
+}
+
+fn forward_downloads(app: AppHandle, chat: &Chat) {
+    let chat = chat.clone();
+    tauri::async_runtime::spawn(async move {
+        // Reads what was unfinished.
+        if chat.list_downloads().await.is_err() {
+            return;
+        }
+        let mut changes = chat.download_changes();
+        drop(chat);
+        while changes.changed().await.is_ok() {
+            let downloads = changes.borrow_and_update().clone();
+            // Without a window there is nobody to tell; the next list is whole again.
+            let _ = DownloadsChanged(downloads).emit(&app);
         }
     });
 }

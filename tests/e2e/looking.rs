@@ -187,6 +187,58 @@ fn pictures_are_turned_compared_and_found_again() {
 }
 
 #[test]
+fn the_pages_of_a_document_are_chosen_one_by_one() {
+    let scene = Scene::new();
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/images/intake/pages.pdf");
+    let file = scene.file("report.pdf", &std::fs::read(pages).expect("the fixture"));
+    let app = scene.open();
+    scene.drop_on(&app, std::slice::from_ref(&file));
+    chips(&app, 1);
+    let shown = || app.texts("page-number");
+    assert_eq!(shown(), ["page 1 of 3"]);
+    app.click("page-next");
+    app.wait(SOON, "the second page", || {
+        (shown() == ["page 2 of 3"]).then_some(())
+    });
+    app.click("page-add");
+    app.wait(SOON, "two pages beside each other", || {
+        (shown() == ["page 2 of 3", "page 3 of 3"]).then_some(())
+    });
+    chips(&app, 2);
+    // The demo model cuts a page into tiles, and the chip shows where.
+    app.wait(SOON, "the tiles on the chips", || {
+        (app.visible("chip-grid").len() == 2).then_some(())
+    });
+    app.screenshot("56-pages");
+    ask(&app, QUESTION);
+    app.click("details");
+    app.wait(SOON, "a receipt for each page", || {
+        (app.texts("receipt").len() == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_picture_is_described_for_those_who_hear_the_window() {
+    let scene = Scene::new();
+    let picture = scene.picture("red-circle", "circle.png");
+    let app = scene.open();
+    scene.drop_on(&app, std::slice::from_ref(&picture));
+    chips(&app, 1);
+    open_chip(&app);
+    app.type_into("look-alt", "A red circle on white\u{e007}");
+    app.focus();
+    scene.display.press("Escape");
+    app.gone("look", SOON);
+    ask(&app, QUESTION);
+    let alt = app.script(
+        "return document.querySelector('[data-testid=\"message-user\"] img').alt",
+        json!([]),
+    );
+    assert_eq!(alt, "A red circle on white");
+}
+
+#[test]
 fn an_engine_that_lies_about_a_picture_is_not_believed() {
     let mut scene = Scene::new();
     scene.home.use_engine(&[

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // a test may fail
 
 mod breakage;
+mod fitting;
 mod looking;
 mod models;
 mod pictures;

@@ -5,7 +5,7 @@ use paddock_tests::webdriver::app::{App, SOON};
 use std::path::{Path, PathBuf};
 
 /// A copy of the demo model's folder under another name, as a user's own model would be.
-fn copy_of_demo(scene: &Scene, name: &str) -> PathBuf {
+pub fn copy_of_demo(scene: &Scene, name: &str) -> PathBuf {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src-tauri/resources/demo-model");
     let folder = scene.home.files().join(name);
     std::fs::create_dir_all(&folder).unwrap();

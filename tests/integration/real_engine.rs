@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use paddock_chat::{
     AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, PictureEdit,
-    PictureForm, Region, SendRequest, ask,
+    PictureForm, Region, SendRequest, ask, bench,
 };
 use paddock_conversation::{
     Attachment, FinishReason, GenerationId, Message, MessageStatus, ModelId, ModelLabel,
@@ -39,6 +39,8 @@ async fn open(folder: &Path) -> Chat {
         engine_program: engine(),
         demo_model: resources().join("demo-model"),
         samples_folder: resources().join("samples"),
+        model_places: paddock_models::ModelPlaces::default(),
+        engine_builds: paddock_devices::EngineBuilds::default(),
     })
     .await
     .unwrap()
@@ -51,6 +53,7 @@ fn request(text: &str) -> SendRequest {
         parent: None,
         text: text.into(),
         images: vec![],
+        model: None,
     }
 }
 
@@ -180,7 +183,12 @@ async fn a_picture_is_seen_answered_word_by_word_and_its_receipt_matches() {
         second.assistant.receipts
     );
     let again = chat
-        .regenerate(first.assistant.id, GenerationId::random(), Arc::new(|_| {}))
+        .regenerate(
+            first.assistant.id,
+            GenerationId::random(),
+            None,
+            Arc::new(|_| {}),
+        )
         .await
         .unwrap();
     assert_eq!(
@@ -372,6 +380,7 @@ fn config(model: PathBuf) -> AskConfig {
     };
     AskConfig {
         engine_program: engine(),
+        engine_builds: paddock_devices::EngineBuilds::default(),
         model,
         model_label: label,
         device: DevicePreference::Auto,
@@ -417,6 +426,41 @@ async fn the_command_lines_question_is_answered_without_a_store() {
         engine_pids().is_empty(),
         "the engine ends with the question"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_benchmark_times_loading_reading_writing_and_looking() {
+    let mut steps = Vec::new();
+    let demo = resources().join("demo-model");
+    let report = bench(config(demo), 2, |step| steps.push(step.to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(steps, ["loading", "answering", "reading", "looking"]);
+    for times in [
+        &report.load_ms,
+        &report.first_token_ms,
+        &report.prompt_tokens_per_second,
+        &report.answer_tokens_per_second,
+    ] {
+        assert_eq!(times.len(), 2, "{report:?}");
+        assert!(times.iter().all(|value| *value > 0.0), "{report:?}");
+    }
+    assert!(report.prompt_tokens[0] > 400, "{report:?}");
+    let cut: Vec<_> = report
+        .pictures
+        .iter()
+        .map(|picture| (picture.used.rows, picture.used.columns))
+        .collect();
+    assert_eq!(cut, [(1, 1), (2, 2)]);
+    assert!(report.pictures[1].used.tokens > report.pictures[0].used.tokens);
+    assert!(
+        engine_pids().is_empty(),
+        "the engine ends with the benchmark"
+    );
+    let error = bench(config("nothing-here".into()), 1, |_| {})
+        .await
+        .unwrap_err();
+    assert!(error.is_bad_input(), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ async fn open(folder: &Path, engine_program: PathBuf) -> Chat {
         engine_program,
         demo_model: resources().join("demo-model"),
         samples_folder: resources().join("samples"),
+        model_places: paddock_models::ModelPlaces::default(),
+        engine_builds: paddock_devices::EngineBuilds::default(),
     })
     .await
     .unwrap()

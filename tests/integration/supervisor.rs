@@ -32,6 +32,7 @@ fn spec(name: &str) -> LoadSpec {
 fn supervisor(program: &Path) -> EngineHandle {
     start_supervisor(SupervisorConfig {
         program: program.to_owned(),
+        placement: None,
     })
 }
 

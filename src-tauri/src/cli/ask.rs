@@ -5,13 +5,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use paddock_chat::{AskConfig, AskOutcome, AskRequest, ask};
-use paddock_conversation::{FinishReason, ModelLabel};
-use paddock_devices::DevicePreference;
-use paddock_models::Quant;
+use paddock_chat::{AskOutcome, AskRequest, ask};
+use paddock_conversation::FinishReason;
 use serde_json::json;
 
-use super::{Stop, file_name, print, read, resolve};
+use super::{Stop, file_name, loading::Loading, print, read};
 use crate::{error::CommandError, places::Places};
 
 #[derive(Debug, Args)]
@@ -19,9 +17,8 @@ pub struct Ask {
     /// Pictures to ask about, in this order.
     #[arg(long = "image", value_name = "FILE", num_args = 1..)]
     images: Vec<PathBuf>,
-    /// A model's folder, a GGUF file, or an id that `paddock models` lists.
-    #[arg(long, default_value = "demo")]
-    model: String,
+    #[command(flatten)]
+    loading: Loading,
     /// Print one JSON object instead of streaming the text.
     #[arg(long)]
     json: bool,
@@ -31,17 +28,6 @@ pub struct Ask {
     /// Most tokens of the answer.
     #[arg(long)]
     max_tokens: Option<u32>,
-    /// Tokens of prompt and answer together.
-    #[arg(long)]
-    context: Option<u32>,
-    /// In-place quantisation: none, q8_0, q6k, q5k or q4k.
-    #[arg(long, default_value = "none")]
-    quant: Quant,
-    /// auto, cpu, cuda:N or metal.
-    #[arg(long, default_value = "auto")]
-    device: String,
-    #[arg(long)]
-    threads: Option<u32>,
     /// Instructions that go before the question.
     #[arg(long, default_value = "")]
     system: String,
@@ -63,24 +49,7 @@ impl Ask {
             .iter()
             .map(|path| Ok((file_name(path), read(path)?)))
             .collect::<Result<Vec<_>, Stop>>()?;
-        let (id, path) = resolve(&self.model, places)?;
-        let config = AskConfig {
-            engine_program: places.engine.clone(),
-            model_label: ModelLabel {
-                name: file_name(&path),
-                id,
-                quant: self.quant.as_str().into(),
-                place: "this computer".into(),
-            },
-            model: path,
-            device: match self.device.as_str() {
-                "auto" => DevicePreference::Auto,
-                fixed => DevicePreference::Fixed { id: fixed.into() },
-            },
-            quant: self.quant.as_str().into(),
-            context_tokens: self.context,
-            threads: self.threads,
-        };
+        let config = self.loading.config(places)?;
         let request = AskRequest {
             question,
             images,

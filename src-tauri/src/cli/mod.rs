@@ -4,7 +4,10 @@
 //! one next step) on standard error.
 
 mod ask;
+mod bench;
+mod download;
 mod fit;
+mod loading;
 mod look;
 mod models;
 
@@ -37,6 +40,8 @@ pub enum Command {
     Look(look::Look),
     /// List the models that can be run here, or add one.
     Models(models::Models),
+    /// Measure how fast a model is here: loading, first word, reading, writing, looking at pictures.
+    Bench(bench::Bench),
     /// Say whether a model fits this computer, or an imagined one, before anything is downloaded.
     Fit(fit::Fit),
 }
@@ -79,6 +84,7 @@ pub fn run(command: Command) -> ExitCode {
             Command::Ask(ask) => ask.run(&places).await,
             Command::Look(look) => look.run(&places).await,
             Command::Models(models) => models.run(&places).await,
+            Command::Bench(bench) => bench.run(&places).await,
             Command::Fit(fit) => fit.run(&places).await,
         }
     });
@@ -109,7 +115,7 @@ pub fn resolve(model: &str, places: &Places) -> Result<(ModelId, PathBuf), Stop>
     if named.is_demo() {
         return Ok((named, places.demo_model.clone()));
     }
-    let path = PathBuf::from(named.local_path().unwrap_or(model));
+    let path = paddock_models::model_path(Path::new(named.local_path().unwrap_or(model)));
     match std::path::absolute(&path) {
         Ok(path) if path.exists() => Ok((ModelId::local(&path.to_string_lossy()), path)),
         _ => Err(Stop::BadInput(CommandError::new(

@@ -5,11 +5,11 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use paddock_chat::{Chat, known_models};
+use paddock_chat::{CatalogueLine, CatalogueStatus, Chat, Learned, catalogue_lines, known_models};
 use paddock_models::ModelEntry;
 use serde_json::{Value, json};
 
-use super::{Stop, print};
+use super::{Stop, download, fit, print};
 use crate::{error::CommandError, places::Places};
 
 #[derive(Debug, Args)]
@@ -17,6 +17,9 @@ pub struct Models {
     /// Print a JSON array instead of a table.
     #[arg(long, global = true)]
     json: bool,
+    /// List the catalogue instead, what this computer can run first, with sizes, licences and verdicts.
+    #[arg(long)]
+    catalogue: bool,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -25,25 +28,25 @@ pub struct Models {
 enum Action {
     /// Add a model's folder or a GGUF file to the list; it is checked, and stays where it is.
     Import { path: PathBuf },
+    /// Download a model from the Hub; every file is verified. It needs the window to be closed.
+    Download(download::Download),
 }
 
 impl Models {
     pub async fn run(self, places: &Places) -> Result<(), Stop> {
         let json = self.json;
+        if self.catalogue && self.action.is_none() {
+            let places = places.clone();
+            return blocking(move || catalogue(&places, json)).await?;
+        }
         let models = match self.action {
             None => {
                 let config = places.chat_config();
-                tokio::task::spawn_blocking(move || known_models(&config))
-                    .await
-                    .map_err(|error| {
-                        CommandError::new(
-                            "task_ended",
-                            format!("The list could not be made ({error})."),
-                            "Try it again.",
-                        )
-                    })?
+                blocking(move || known_models(&config))
+                    .await?
                     .map_err(|error| Stop::of(&error))?
             }
+            Some(Action::Download(download)) => return download.run(places, json).await,
             Some(Action::Import { path }) => {
                 let chat = Chat::open(places.chat_config())
                     .await
@@ -62,6 +65,85 @@ impl Models {
     }
 }
 
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CommandError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        CommandError::new(
+            "task_ended",
+            format!("The list could not be made ({error})."),
+            "Try it again.",
+        )
+    })
+}
+
+fn catalogue(places: &Places, json: bool) -> Result<(), Stop> {
+    let listed = known_models(&places.chat_config()).map_err(|error| Stop::of(&error))?;
+    // Verdicts without what was learned are better than none.
+    let learned = Learned::in_folder(&places.data).unwrap_or_default();
+    let lines = catalogue_lines(&fit::here()?, &listed, &learned);
+    print(&if json {
+        format!(
+            "{}\n",
+            lines.iter().map(catalogue_object).collect::<Value>()
+        )
+    } else {
+        lines.iter().map(catalogue_words).collect()
+    });
+    Ok(())
+}
+
+fn catalogue_object(line: &CatalogueLine) -> Value {
+    json!({
+        "id": line.id,
+        "name": line.name,
+        "description": line.description,
+        "repository": line.repository,
+        "status": line.status,
+        "modalities": line.modalities,
+        "parameters": line.parameters,
+        "active_parameters": line.active_parameters,
+        "licence": line.licence,
+        "gated": line.gated,
+        "download_bytes": line.download_bytes,
+        "max_context_tokens": line.max_context_tokens,
+        "on_disk": line.on_disk.as_ref().map(ToString::to_string),
+        "fit": line.fit,
+    })
+}
+
+fn catalogue_words(line: &CatalogueLine) -> String {
+    let mut text = format!("{}\n    {}", line.id, line.name);
+    // Writing to a string cannot fail.
+    let _ = match (&line.fit, line.status) {
+        (Some(fit), _) => writeln!(
+            text,
+            ": {} ({}). {}",
+            fit::verdict(fit.verdict),
+            fit.quant,
+            fit.reason
+        ),
+        (None, CatalogueStatus::Announced) => writeln!(text, ": announced, never released."),
+        (None, CatalogueStatus::Released) => writeln!(text),
+    };
+    let _ = writeln!(text, "    {}", line.description);
+    if let Some(bytes) = line.download_bytes {
+        let _ = writeln!(text, "    {:.1} GB to download", bytes as f64 / 1e9);
+    }
+    if let Some(licence) = &line.licence {
+        let gated = if line.gated {
+            ", to be accepted on the model's page"
+        } else {
+            ""
+        };
+        let _ = writeln!(text, "    {}{gated}", licence.name);
+    }
+    if let Some(id) = &line.on_disk {
+        let _ = writeln!(text, "    on this computer: {id}");
+    }
+    text
+}
+
 fn object(model: &ModelEntry) -> Value {
     json!({
         "id": model.id.to_string(),
@@ -71,6 +153,7 @@ fn object(model: &ModelEntry) -> Value {
         "ready": model.ready,
         "vision": model.vision,
         "demo": model.demo,
+        "source": model.source,
         "architecture": model.architecture,
         "parameters": model.parameters,
         "bytes": model.bytes,

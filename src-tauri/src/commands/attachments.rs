@@ -75,6 +75,20 @@ pub async fn edit_picture(
     Ok(chat.edit_picture(id, edit).await)
 }
 
+/// Another page or frame of the file that a picture is from.
+#[tauri::command]
+#[specta::specta]
+pub async fn attach_page(chat: State<'_, Chat>, of: ImageId, number: u32) -> Result<AttachOutcome> {
+    Ok(chat.attach_page(of, number).await)
+}
+
+/// What is on a picture, for screen readers.
+#[tauri::command]
+#[specta::specta]
+pub async fn describe_picture(chat: State<'_, Chat>, id: ImageId, text: String) -> Result<()> {
+    Ok(chat.describe_picture(id, text).await?)
+}
+
 #[tauri::command]
 #[specta::specta]
 pub async fn plan_prompt(

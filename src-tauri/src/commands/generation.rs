@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use paddock_chat::{Chat, EventSink, GenerationEvent, SendRequest, TurnOutcome};
-use paddock_conversation::{GenerationId, MessageId};
+use paddock_conversation::{GenerationId, MessageId, ModelId};
 use tauri::{State, ipc::Channel};
 
 use crate::error::Result;
@@ -24,9 +24,12 @@ pub async fn regenerate(
     chat: State<'_, Chat>,
     message: MessageId,
     generation: GenerationId,
+    model: Option<ModelId>,
     channel: Channel<GenerationEvent>,
 ) -> Result<TurnOutcome> {
-    Ok(chat.regenerate(message, generation, sink(channel)).await?)
+    Ok(chat
+        .regenerate(message, generation, model, sink(channel))
+        .await?)
 }
 
 #[tauri::command]

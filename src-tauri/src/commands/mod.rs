@@ -5,6 +5,8 @@
 pub mod app;
 pub mod attachments;
 pub mod conversations;
+pub mod fit;
 pub mod generation;
+pub mod hub;
 pub mod models;
 pub mod settings;

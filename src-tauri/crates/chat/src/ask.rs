@@ -3,23 +3,27 @@
 //! Outside: arguments, printing, exit codes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
-use paddock_devices::DevicePreference;
+use paddock_devices::{DevicePreference, EngineBuilds};
 use paddock_inference::{
     Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };
 
 use crate::model::device_argument;
+use crate::placement::ByDevice;
 use crate::{ChatError, pictures};
 
 /// Which model answers, and how it is loaded.
 #[derive(Debug, Clone)]
 pub struct AskConfig {
     pub engine_program: PathBuf,
+    /// Engines built for GPUs.
+    pub engine_builds: EngineBuilds,
     /// Folder or GGUF file.
     pub model: PathBuf,
     pub model_label: ModelLabel,
@@ -27,6 +31,28 @@ pub struct AskConfig {
     pub quant: String,
     pub context_tokens: Option<u32>,
     pub threads: Option<u32>,
+}
+
+impl AskConfig {
+    pub(crate) fn supervisor_config(&self) -> SupervisorConfig {
+        let placement = ByDevice::new(&self.engine_program, &self.engine_builds);
+        SupervisorConfig {
+            placement: Some(Arc::new(placement)),
+            program: self.engine_program.clone(),
+        }
+    }
+
+    pub(crate) fn load_spec(&self) -> LoadSpec {
+        LoadSpec {
+            model: self.model_label.clone(),
+            path: self.model.clone(),
+            device: device_argument(&self.device),
+            dtype: "auto".into(),
+            quant: self.quant.clone(),
+            context_tokens: self.context_tokens,
+            threads: self.threads,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -109,21 +135,10 @@ pub async fn ask(
         parts: question,
     });
 
-    let supervisor = start_supervisor(SupervisorConfig {
-        program: config.engine_program,
-    });
+    let spec = config.load_spec();
+    let supervisor = start_supervisor(config.supervisor_config());
     let began = Instant::now();
-    let engine = supervisor
-        .ready(LoadSpec {
-            model: config.model_label.clone(),
-            path: config.model,
-            device: device_argument(&config.device),
-            dtype: "auto".into(),
-            quant: config.quant,
-            context_tokens: config.context_tokens,
-            threads: config.threads,
-        })
-        .await?;
+    let engine = supervisor.ready(spec).await?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     if image_count > 0 && !engine.vision() {
         return Err(ChatError::ModelCannotSee {

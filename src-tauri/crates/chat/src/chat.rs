@@ -1,6 +1,6 @@
-//! The use cases of the window in one place: conversations, pictures, plans, models, settings.
+//! The use cases of the window in one place: conversations, drafts, settings.
 //!
-//! Outside: turns (see `turn.rs`), and everything that has a window or a path dialog.
+//! Outside: turns (see `turn.rs`), engines (see `loading.rs`), and everything that has a window or a path dialog.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -8,17 +8,20 @@ use std::time::{Duration, SystemTime};
 
 use paddock_conversation::{
     ConversationId, ConversationSummary, ConversationView, Draft, Failure, ImageId, MessageId,
-    MessageTree, ModelId,
+    MessageTree,
 };
-use paddock_devices::DeviceReport;
-use paddock_inference::{
-    EngineHandle, EngineSnapshot, EngineState, LoadSpec, SupervisorConfig, start_supervisor,
-};
+use paddock_devices::{DeviceReport, EngineBuilds};
+use paddock_inference::SupervisorConfig;
+use paddock_models::ModelPlaces;
 use paddock_store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::active::ActiveAnswers;
-use crate::model::{KnownModels, ResolvedModel};
+use crate::hub::HubSide;
+use crate::listing::Listing;
+use crate::loading::{self, Engines};
+use crate::model::KnownModels;
+use crate::placement::ByDevice;
 use crate::{ChatError, Settings, settings};
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
@@ -37,10 +40,14 @@ pub struct ChatConfig {
     pub data_folder: PathBuf,
     /// The `paddock-engine` program.
     pub engine_program: PathBuf,
+    /// Engines built for GPUs.
+    pub engine_builds: EngineBuilds,
     /// The folder of the model that ships with Paddock.
     pub demo_model: PathBuf,
     /// The folder of the example pictures, `<name>.png`.
     pub samples_folder: PathBuf,
+    /// Where other programs keep models.
+    pub model_places: ModelPlaces,
 }
 
 /// The use cases. Cheap to clone.
@@ -61,11 +68,13 @@ impl WeakChat {
 struct Inner {
     config: ChatConfig,
     store: Store,
-    engine: EngineHandle,
+    engines: Engines,
     settings: RwLock<Settings>,
     active: ActiveAnswers,
     decoders: Semaphore,
     models: KnownModels,
+    listing: Listing,
+    hub: HubSide,
 }
 
 impl Chat {
@@ -90,21 +99,29 @@ impl Chat {
             Ok((store, settings))
         })
         .await?;
-        let engine = start_supervisor(SupervisorConfig {
+        let engines = Engines::new(&SupervisorConfig {
             program: config.engine_program.clone(),
+            placement: Some(Arc::new(ByDevice::new(
+                &config.engine_program,
+                &config.engine_builds,
+            ))),
         });
-        Ok(Self(Arc::new(Inner {
+        let chat = Self(Arc::new(Inner {
             config,
             store,
-            engine,
+            engines,
             settings: RwLock::new(settings),
             active: ActiveAnswers::default(),
             decoders: Semaphore::new(DECODERS),
             models: KnownModels::default(),
-        })))
+            listing: Listing::default(),
+            hub: HubSide::default(),
+        }));
+        tokio::spawn(loading::let_go(chat.downgrade()));
+        Ok(chat)
     }
 
-    /// Ends running answers (they are kept as interrupted) and the engine.
+    /// Ends running answers (they are kept as interrupted) and the engines.
     pub async fn shutdown(&self) {
         self.0.active.close();
         let written = async {
@@ -114,7 +131,7 @@ impl Chat {
         };
         // What is not written by then is marked at the next start.
         let _ = tokio::time::timeout(CLOSING_PATIENCE, written).await;
-        self.0.engine.stop().await;
+        self.0.engines.stop().await;
     }
 
     /// Leave to decode a picture.
@@ -130,8 +147,20 @@ impl Chat {
         &self.0.store
     }
 
-    pub(crate) fn engine(&self) -> &EngineHandle {
-        &self.0.engine
+    pub(crate) fn engines(&self) -> &Engines {
+        &self.0.engines
+    }
+
+    pub(crate) fn known_models(&self) -> &KnownModels {
+        &self.0.models
+    }
+
+    pub(crate) fn listing(&self) -> &Listing {
+        &self.0.listing
+    }
+
+    pub(crate) fn hub_side(&self) -> &HubSide {
+        &self.0.hub
     }
 
     pub(crate) fn active(&self) -> &ActiveAnswers {
@@ -265,103 +294,7 @@ impl Chat {
             .await
     }
 
-    // ---- engine and models
-
-    #[must_use]
-    pub fn engine_snapshot(&self) -> EngineSnapshot {
-        self.0.engine.snapshot()
-    }
-
-    /// Every change of the engine's state.
-    #[must_use]
-    pub fn engine_changes(&self) -> watch::Receiver<EngineSnapshot> {
-        self.0.engine.subscribe()
-    }
-
-    /// Begins to load the chosen model, so that the first question need not wait. Does nothing if it is loaded or gone.
-    pub fn preload(&self) {
-        let chat = self.clone();
-        tokio::spawn(async move {
-            let settings = chat.settings().await;
-            let loaded = match chat.resolve(settings.model_id.clone()).await {
-                Ok(model) => chat
-                    .engine()
-                    .ready(chat.load_spec(&model, &settings))
-                    .await
-                    .map(drop)
-                    .map_err(ChatError::from),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = loaded {
-                tracing::warn!(%error, "the model could not be loaded ahead of the first question");
-            }
-        });
-    }
-
-    /// Makes a model the chosen one and begins to load it; [`Self::engine_changes`] tells how that goes.
-    ///
-    /// # Errors
-    /// There is no such model, or the store fails.
-    pub async fn load_model(&self, id: ModelId) -> Result<EngineSnapshot, ChatError> {
-        let model = self.resolve(id.clone()).await?;
-        let settings = self
-            .update_settings(Settings {
-                model_id: id,
-                ..self.settings().await
-            })
-            .await?;
-        let (engine, spec) = (self.0.engine.clone(), self.load_spec(&model, &settings));
-        let mut changes = engine.subscribe();
-        let before = changes.borrow_and_update().revision;
-        let load = tokio::spawn(async move { engine.ready(spec).await });
-        wait_for_change(&mut changes, before, load).await;
-        Ok(self.engine_snapshot())
-    }
-
-    /// Ends the engine process and loads the chosen model anew, whatever happened before.
-    ///
-    /// # Errors
-    /// The chosen model is gone.
-    pub async fn restart_engine(&self) -> Result<EngineSnapshot, ChatError> {
-        let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
-        let (engine, spec) = (self.0.engine.clone(), self.load_spec(&model, &settings));
-        let mut changes = engine.subscribe();
-        let before = changes.borrow_and_update().revision;
-        let load = tokio::spawn(async move { engine.restart(spec).await });
-        wait_for_change(&mut changes, before, load).await;
-        Ok(self.engine_snapshot())
-    }
-
-    pub(crate) async fn resolve(&self, id: ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
-        self.blocking(move |chat| chat.resolve_now(&id)).await
-    }
-
-    /// Blocks.
-    pub(crate) fn resolve_now(&self, id: &ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
-        self.0.models.resolve(id, &self.config().demo_model)
-    }
-
-    pub(crate) fn load_spec(&self, model: &ResolvedModel, settings: &Settings) -> LoadSpec {
-        model.load_spec(settings)
-    }
-
-    /// The context of the running engine if it has this model, else what it will be asked for.
-    pub(crate) fn context_tokens(&self, model: &ResolvedModel, settings: &Settings) -> u32 {
-        let snapshot = self.engine_snapshot();
-        match snapshot.state {
-            EngineState::Ready { context_tokens, .. }
-                if snapshot.model.is_some_and(|label| label.id == model.id) =>
-            {
-                // A changed setting takes effect with the next question.
-                match settings.context_tokens {
-                    Some(_) => model.context_tokens(settings),
-                    None => context_tokens,
-                }
-            }
-            _ => model.context_tokens(settings),
-        }
-    }
+    // ---- this computer
 
     /// What this computer has, and what the chosen device resolves to.
     ///
@@ -369,7 +302,7 @@ impl Chat {
     /// Never in practice: only if the app is ending.
     pub async fn device_report(&self) -> Result<DeviceReport, ChatError> {
         let preference = self.settings().await.device;
-        self.blocking(move |_| Ok(paddock_devices::report().with_preference(&preference)))
+        self.blocking(move |chat| Ok(chat.report_for(&preference)))
             .await
     }
 
@@ -398,24 +331,13 @@ impl Chat {
                 .put_document(settings::DOCUMENT, settings::VERSION, &document)?)
         })
         .await?;
+        self.0.hub.apply(&settings);
         *self
             .0
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = settings.clone();
         Ok(settings)
-    }
-}
-
-/// Waits until the supervisor has taken an order up: its state changed, or the order is already done.
-async fn wait_for_change<T>(
-    changes: &mut watch::Receiver<EngineSnapshot>,
-    before: u32,
-    load: tokio::task::JoinHandle<T>,
-) {
-    tokio::select! {
-        _ = changes.wait_for(|snapshot| snapshot.revision != before) => {}
-        _ = load => {}
     }
 }
 

@@ -55,13 +55,7 @@ impl Chat {
             .await;
         match edited {
             Ok(attachment) => AttachOutcome::Attached { attachment },
-            Err(error) => AttachOutcome::Refused {
-                name: self
-                    .blocking(move |chat| Ok(chat.store().attachment(&named)?.name))
-                    .await
-                    .unwrap_or_else(|_| "Picture".into()),
-                failure: error.failure(),
-            },
+            Err(error) => self.refused(named, &error).await,
         }
     }
 }

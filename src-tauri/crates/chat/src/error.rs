@@ -3,6 +3,7 @@
 //! Outside: failures of an answer that had begun; they are kept with the answer.
 
 use paddock_conversation::{Failure, ImageSize, TreeError};
+use paddock_hub::HubError;
 use paddock_inference::{EngineError, LoadErrorCode};
 use paddock_store::StoreError;
 
@@ -12,6 +13,8 @@ pub enum ChatError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Hub(#[from] HubError),
     #[error("This part of the conversation cannot be shown: {0}.")]
     Tree(#[from] TreeError),
     /// A reason that comes with its words: a picture or a model that cannot be used.
@@ -72,6 +75,7 @@ impl ChatError {
                 ),
                 _ => false,
             },
+            Self::Hub(error) => error.is_bad_input(),
             _ => false,
         }
     }
@@ -82,6 +86,7 @@ impl ChatError {
         let (code, next_step) = match self {
             Self::Store(error) => return error.failure(),
             Self::Engine(error) => return error.failure(),
+            Self::Hub(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
             Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
             Self::Tree(_) => (

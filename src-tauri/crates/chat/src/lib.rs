@@ -4,11 +4,18 @@
 
 mod active;
 mod ask;
+mod bench;
 mod chat;
 mod edit;
 mod error;
+mod fitting;
+mod hub;
+mod learning;
+mod listing;
+mod loading;
 mod model;
 mod pictures;
+mod placement;
 mod plan;
 mod prompt;
 mod settings;
@@ -18,10 +25,16 @@ mod turn;
 mod types;
 
 pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
+pub use bench::{BenchReport, PictureBench, bench};
 pub use chat::{Chat, ChatConfig};
 pub use edit::{PictureEdit, Region};
 pub use error::ChatError;
-pub use model::known_models;
+pub use fitting::{
+    CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
+};
+pub use hub::{HubWish, hub_checkpoint};
+pub use learning::{FitRecord, Learned};
+pub use listing::known_models;
 pub use settings::{Settings, Theme};
 pub use types::{
     AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,

@@ -1,21 +1,20 @@
-//! Which model an id means: its files, whether it can see, how it cuts pictures, how it is loaded; and the list of
-//! models that the user can choose from.
+//! Which model an id means: its files, whether it can see, how it cuts pictures, how it is loaded.
 //!
-//! Outside: reading checkpoints (the models crate) and loading them (the engine).
+//! Outside: reading checkpoints (the models crate), loading them (the engine), and the list to choose from (`listing.rs`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use paddock_conversation::{Failure, ImageRef, ModelId, ModelLabel};
+use paddock_conversation::{ImageRef, ModelId, ModelLabel};
 use paddock_devices::DevicePreference;
 use paddock_inference::LoadSpec;
 use paddock_media::Tiling;
-use paddock_models::{Checkpoint, ModelEntry, Vision, inspect, inspect_headers};
+use paddock_models::fit::FitModel;
+use paddock_models::{Checkpoint, ModelEntry, Vision, inspect_headers};
 
-use crate::chat::{Chat, now_ms};
-use crate::{ChatConfig, ChatError, Settings};
+use crate::{ChatError, Settings};
 
 /// The context where the user did not choose one: room for several pictures and a long talk, while its memory stays
 /// small beside the weights of any model worth asking.
@@ -30,10 +29,14 @@ pub struct ResolvedModel {
     pub vision: bool,
     /// None if the family's rules are not known; then picture tokens are not planned.
     pub tiling: Option<Tiling>,
+    /// Most pictures in a prompt that the publisher tested; none if that is not known.
+    pub tested_images: Option<u32>,
     /// As the checkpoint says.
     pub max_context_tokens: u32,
     /// Names of the quantisations that it can be loaded with.
     quants: Vec<&'static str>,
+    /// For planning its memory.
+    pub fit: FitModel,
 }
 
 impl ResolvedModel {
@@ -111,11 +114,12 @@ pub fn stamp(path: &Path) -> Stamp {
 }
 
 impl KnownModels {
-    /// Blocks.
+    /// `listed` is the name it has in the list, if it is known. Blocks.
     pub fn resolve(
         &self,
         id: &ModelId,
         demo_model: &Path,
+        listed: Option<String>,
     ) -> Result<Arc<ResolvedModel>, ChatError> {
         let path = path_of(id, demo_model)?;
         let stamp = stamp(&path);
@@ -137,7 +141,9 @@ impl KnownModels {
         }
         let model = Arc::new(ResolvedModel {
             id: id.clone(),
-            name: entry_name(id, &checkpoint),
+            name: listed.unwrap_or_else(|| entry_name(id, &checkpoint)),
+            tested_images: checkpoint.family.tested_images(),
+            fit: FitModel::from(&checkpoint),
             vision: checkpoint.vision == Vision::Supported,
             tiling: checkpoint.tiling,
             max_context_tokens: match checkpoint.max_context_tokens {
@@ -159,7 +165,7 @@ impl KnownModels {
     }
 }
 
-fn path_of(id: &ModelId, demo_model: &Path) -> Result<PathBuf, ChatError> {
+pub fn path_of(id: &ModelId, demo_model: &Path) -> Result<PathBuf, ChatError> {
     match id.local_path() {
         Some(path) => Ok(PathBuf::from(path)),
         None if id.is_demo() => Ok(demo_model.to_owned()),
@@ -172,98 +178,5 @@ fn entry_name(id: &ModelId, checkpoint: &Checkpoint) -> String {
         ModelEntry::demo(checkpoint).name
     } else {
         checkpoint.name.clone()
-    }
-}
-
-/// One line of the list, whatever state the model is in. Blocks.
-fn entry(id: ModelId, path: &Path) -> ModelEntry {
-    match inspect(path) {
-        Ok(checkpoint) if id.is_demo() => ModelEntry::demo(&checkpoint),
-        Ok(checkpoint) => ModelEntry::from_checkpoint(id, &checkpoint),
-        Err(error) => ModelEntry::from_problem(id, path, &error),
-    }
-}
-
-fn entries(demo_model: &Path, local: &[String]) -> Vec<ModelEntry> {
-    let demo = entry(ModelId::demo(), demo_model);
-    let local = local
-        .iter()
-        .map(|path| entry(ModelId::local(path), Path::new(path)));
-    std::iter::once(demo).chain(local).collect()
-}
-
-/// The list of [`Chat::list_models`] without opening the data folder: a window may be using it. Blocks.
-///
-/// # Errors
-/// There is a database and it cannot be read.
-pub fn known_models(config: &ChatConfig) -> Result<Vec<ModelEntry>, ChatError> {
-    let local = paddock_store::local_models_in(&config.data_folder)?;
-    Ok(entries(&config.demo_model, &local))
-}
-
-impl Chat {
-    /// The demo model and those that the user added; a model that cannot be used stays in the list with the reason.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn list_models(&self) -> Result<Vec<ModelEntry>, ChatError> {
-        let settings = self.settings().await;
-        self.blocking(move |chat| {
-            let mut entries = entries(&chat.config().demo_model, &chat.store().local_models()?);
-            for entry in entries.iter_mut().filter(|entry| entry.vision) {
-                if let Ok(model) = chat.resolve_now(&entry.id) {
-                    entry.sight = chat.sight_of(&model.load_spec(&settings));
-                }
-            }
-            Ok(entries)
-        })
-        .await
-    }
-
-    /// Adds a folder or GGUF file to the list.
-    ///
-    /// # Errors
-    /// It is no model (nothing is added), or the store fails.
-    pub async fn add_local_model(&self, path: PathBuf) -> Result<ModelEntry, ChatError> {
-        self.blocking(move |chat| {
-            let path = std::fs::canonicalize(&path).unwrap_or(path);
-            if std::fs::canonicalize(&chat.config().demo_model).is_ok_and(|demo| demo == path) {
-                return Ok(entry(ModelId::demo(), &path));
-            }
-            let checkpoint = inspect(&path).map_err(|e| ChatError::Refused(e.failure()))?;
-            let text = path.to_str().ok_or_else(|| {
-                ChatError::Refused(Failure::new(
-                    "modelPathUnreadable",
-                    format!("The name of {} is not readable text.", path.display()),
-                    "Rename the folder or file, then choose it again.",
-                ))
-            })?;
-            chat.store().add_local_model(text, now_ms())?;
-            Ok(ModelEntry::from_checkpoint(
-                ModelId::local(text),
-                &checkpoint,
-            ))
-        })
-        .await
-    }
-
-    /// Takes a model out of the list; its files stay. If it was the chosen one, the demo model is chosen.
-    ///
-    /// # Errors
-    /// It is not a local model, or the store fails.
-    pub async fn forget_model(&self, id: ModelId) -> Result<(), ChatError> {
-        let Some(path) = id.local_path().map(str::to_owned) else {
-            return Err(ChatError::NoModel { id: id.to_string() });
-        };
-        let settings = self.settings().await;
-        if settings.model_id == id {
-            self.update_settings(Settings {
-                model_id: ModelId::demo(),
-                ..settings
-            })
-            .await?;
-        }
-        self.blocking(move |chat| Ok(chat.store().forget_local_model(&path)?))
-            .await
     }
 }

@@ -5,10 +5,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use paddock_conversation::{Attachment, Failure, ImageId, ImageSize};
+use paddock_conversation::{Attachment, Failure, ImageId, ImageSize, Pages};
 use paddock_inference::ImageData;
 use paddock_media::{
-    Limits, MediaError, Probe, RgbImage, Tiling, decode_upright, encode_jpeg, encode_png, thumbnail,
+    Limits, MediaError, Probe, RgbImage, Tiling, decode_frame, decode_upright, encode_jpeg, encode_png, thumbnail,
 };
 use paddock_store::{Blobs, Rendition, Store};
 
@@ -20,6 +20,8 @@ const THUMB_EDGE_PX: u32 = 512;
 const THUMB_QUALITY: u8 = 85;
 /// Most pixels of the copy that is shown and sent. No model's tiling looks at more; a larger one only costs time.
 const MAX_KEPT_PIXELS: u64 = 16 << 20;
+/// Longest description of a picture that is kept, in characters.
+const MAX_ALT_CHARS: usize = 500;
 /// The same in bytes of a decoded picture.
 pub const MAX_KEPT_BYTES: u64 = 3 * MAX_KEPT_PIXELS;
 
@@ -71,6 +73,46 @@ impl Chat {
         self.attach_file(path).await
     }
 
+    /// Takes another page or frame of the file that a picture is from, counted from 1. What cannot be taken is an
+    /// outcome, not an error.
+    pub async fn attach_page(&self, of: ImageId, number: u32) -> AttachOutcome {
+        let _turn = self.decoder().await;
+        let named = of.clone();
+        let taken = self
+            .blocking(move |chat| take_page(chat.store(), &of, number, now_ms()))
+            .await;
+        match taken {
+            Ok(attachment) => AttachOutcome::Attached { attachment },
+            Err(error) => self.refused(named, &error).await,
+        }
+    }
+
+    /// Keeps what is on a picture, for those who hear the window; an empty text forgets it.
+    ///
+    /// # Errors
+    /// There is no such picture, or the store fails.
+    pub async fn describe_picture(&self, id: ImageId, text: String) -> Result<(), ChatError> {
+        let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text: String = text.chars().take(MAX_ALT_CHARS).collect();
+        self.blocking(move |chat| {
+            let alt = Some(text.as_str()).filter(|text| !text.is_empty());
+            Ok(chat.store().describe_image(&id, alt)?)
+        })
+        .await
+    }
+
+    /// A picture that was taken in and could not be changed.
+    pub(crate) async fn refused(&self, id: ImageId, error: &ChatError) -> AttachOutcome {
+        let name = self
+            .blocking(move |chat| Ok(chat.store().attachment(&id)?.name))
+            .await
+            .unwrap_or_else(|_| "Picture".into());
+        AttachOutcome::Refused {
+            name,
+            failure: error.failure(),
+        }
+    }
+
     /// A kept picture as the page shows it.
     ///
     /// # Errors
@@ -81,7 +123,6 @@ impl Chat {
                 .resolve(self.settings().await.model_id)
                 .await?
                 .tiling
-                .clone()
                 .clone(),
             PictureForm::Thumb | PictureForm::Full => None,
         };
@@ -98,21 +139,44 @@ pub fn take_in(
     keep_original: bool,
     now_ms: u64,
 ) -> Result<Attachment, ChatError> {
-    let derived = Derived::from_file(bytes)?;
+    let derived = Derived::from_file(bytes, 1)?;
     let id = Blobs::id_of(bytes);
     if keep_original {
         store.blobs().put(&id, Rendition::Original, bytes)?;
     }
     derived.put(store, &id)?;
-    let attachment = Attachment {
-        id,
-        name: name.to_owned(),
-        format: derived.probe.format.name().to_owned(),
-        stored: derived.probe.stored,
-        upright: derived.size,
-        bytes: bytes.len() as u64,
-        notes: derived.notes,
+    let file = keep_original.then(|| id.clone());
+    let attachment = derived.attachment(id, name, bytes.len(), file, 1);
+    store.put_attachment(&attachment, now_ms)?;
+    Ok(attachment)
+}
+
+/// Takes another page or frame of a file that was taken in: a picture of its own, beside the one that keeps the file.
+/// Blocks.
+fn take_page(
+    store: &Store,
+    of: &ImageId,
+    number: u32,
+    now_ms: u64,
+) -> Result<Attachment, ChatError> {
+    let shown = store.attachment(of)?;
+    let file = shown.pages.map_or_else(|| of.clone(), |pages| pages.file);
+    if !store.blobs().contains(&file, Rendition::Original) {
+        return Err(ChatError::Refused(Failure::new(
+            "originalNotKept",
+            "The file of this picture was not kept, so its other pages cannot be had.",
+            "Attach the file again.",
+        )));
+    }
+    let bytes = store.blobs().read(&file, Rendition::Original)?;
+    let derived = Derived::from_file(&bytes, number)?;
+    let id = if number == 1 {
+        file.clone()
+    } else {
+        Blobs::id_of(&derived.upright_png)
     };
+    derived.put(store, &id)?;
+    let attachment = derived.attachment(id, &shown.name, bytes.len(), Some(file), number);
     store.put_attachment(&attachment, now_ms)?;
     Ok(attachment)
 }
@@ -128,8 +192,8 @@ struct Derived {
 }
 
 impl Derived {
-    fn from_file(bytes: &[u8]) -> Result<Self, ChatError> {
-        let upright = decode_upright(bytes, &Limits::DEFAULT).map_err(|e| refusal(&e))?;
+    fn from_file(bytes: &[u8], page: u32) -> Result<Self, ChatError> {
+        let upright = decode_frame(bytes, &Limits::DEFAULT, page).map_err(|e| refusal(&e))?;
         let mut notes: Vec<String> = upright
             .notes
             .iter()
@@ -147,6 +211,35 @@ impl Derived {
         })
     }
 
+    /// `file` is the picture that keeps the file, if that is kept.
+    fn attachment(
+        self,
+        id: ImageId,
+        name: &str,
+        bytes: usize,
+        file: Option<ImageId>,
+        number: u32,
+    ) -> Attachment {
+        let total = self.probe.frames;
+        let pages = file.filter(|_| total > 1).map(|file| Pages {
+            file,
+            number,
+            total,
+            unit: self.probe.format.frame_unit().to_owned(),
+        });
+        Attachment {
+            id,
+            name: name.to_owned(),
+            format: self.probe.format.name().to_owned(),
+            stored: self.probe.stored,
+            upright: self.size,
+            bytes: bytes as u64,
+            notes: self.notes,
+            alt: None,
+            pages,
+        }
+    }
+
     fn put(&self, store: &Store, id: &ImageId) -> Result<(), ChatError> {
         let blobs = store.blobs();
         blobs.put(id, Rendition::Upright, &self.upright_png)?;
@@ -159,7 +252,7 @@ impl Derived {
 fn read_derived(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
     let blobs = store.blobs();
     if !blobs.contains(id, rendition) && blobs.contains(id, Rendition::Original) {
-        Derived::from_file(&blobs.read(id, Rendition::Original)?)?.put(store, id)?;
+        Derived::from_file(&blobs.read(id, Rendition::Original)?, 1)?.put(store, id)?;
     }
     Ok(blobs.read(id, rendition)?)
 }

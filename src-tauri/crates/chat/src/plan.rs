@@ -69,6 +69,15 @@ impl Chat {
                 prompt_tokens_estimate: length.estimate,
                 context_tokens: chat.context_tokens(&model, &settings),
                 refusal: refusal.map(|error| error.failure()),
+                advice: model
+                    .tested_images
+                    .filter(|most| outline.images().count() > *most as usize)
+                    .map(|most| {
+                        format!(
+                            "{} was tested with up to {most} pictures at once. With more it may mix them up.",
+                            model.name
+                        )
+                    }),
             })
         })
         .await
@@ -84,7 +93,7 @@ impl Chat {
                     id: id.clone(),
                     name: attachment.name,
                     size: attachment.upright,
-                    alt: None,
+                    alt: attachment.alt,
                 },
             });
         }

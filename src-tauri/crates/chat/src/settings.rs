@@ -2,6 +2,9 @@
 //!
 //! Outside: what the choices resolve to (a device, a context length); that is decided at use and never written back.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use paddock_conversation::ModelId;
 use paddock_devices::DevicePreference;
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,17 @@ pub enum Theme {
     Dark,
 }
 
+/// How one model is loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelChoices {
+    pub device: DevicePreference,
+    pub context_tokens: Option<u32>,
+    pub quant: String,
+    pub threads: Option<u32>,
+}
+
+/// `device`, `context_tokens`, `quant` and `threads` are those of the chosen model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
@@ -44,6 +58,15 @@ pub struct Settings {
     pub send_with_enter: bool,
     /// Keep the files as they came, beside the upright copy that is shown and sent.
     pub keep_originals: bool,
+    /// Minutes without a question after which the model's memory is given back; none: never while the window is open.
+    pub keep_alive_minutes: Option<u32>,
+    /// Where models are downloaded from: the address of a mirror of the Hub; none: `HF_ENDPOINT`, else the Hub itself.
+    pub hub_endpoint: Option<String>,
+    /// Most bytes a second of all downloads together; none: no limit.
+    #[specta(type = Option<u32>)]
+    pub download_bytes_per_second: Option<u64>,
+    /// What was chosen for the other models when they were used last, by id.
+    pub remembered: BTreeMap<String, ModelChoices>,
 }
 
 impl Default for Settings {
@@ -60,6 +83,10 @@ impl Default for Settings {
             theme: Theme::System,
             send_with_enter: true,
             keep_originals: true,
+            keep_alive_minutes: None,
+            hub_endpoint: None,
+            download_bytes_per_second: None,
+            remembered: BTreeMap::new(),
         }
     }
 }
@@ -87,6 +114,57 @@ impl Settings {
         settings
     }
 
+    /// With another model chosen: this one's choices are remembered, that one's are back.
+    #[must_use]
+    pub fn with_model(mut self, id: ModelId) -> Self {
+        if id == self.model_id {
+            return self;
+        }
+        let choices = ModelChoices {
+            device: self.device.clone(),
+            context_tokens: self.context_tokens,
+            quant: self.quant.clone(),
+            threads: self.threads,
+        };
+        let other = self.for_model(&id);
+        self.remembered.insert(self.model_id.to_string(), choices);
+        self.remembered.remove(&id.to_string());
+        Self {
+            model_id: id,
+            remembered: self.remembered,
+            ..other
+        }
+    }
+
+    /// As they are for this model, whichever is chosen. One that was never used has the device and threads of the chosen
+    /// one, and is loaded as it is stored.
+    #[must_use]
+    pub fn for_model(&self, id: &ModelId) -> Self {
+        let mut settings = self.clone();
+        if *id != self.model_id {
+            match self.remembered.get(&id.to_string()) {
+                Some(choices) => {
+                    settings.device = choices.device.clone();
+                    settings.context_tokens = choices.context_tokens;
+                    settings.quant.clone_from(&choices.quant);
+                    settings.threads = choices.threads;
+                }
+                None => {
+                    settings.context_tokens = None;
+                    settings.quant = "none".into();
+                }
+            }
+        }
+        settings
+    }
+
+    /// How long an engine that nobody asks is kept; none: for ever.
+    #[must_use]
+    pub fn keep_alive(&self) -> Option<Duration> {
+        let minutes = self.keep_alive_minutes?;
+        Some(Duration::from_secs(u64::from(minutes) * 60))
+    }
+
     /// # Errors
     /// A number is out of its range.
     pub fn check(&self) -> Result<(), ChatError> {
@@ -102,6 +180,21 @@ impl Settings {
             .is_some_and(|threads| !(1..=1024).contains(&threads))
         {
             return out("threads", "between 1 and 1024, or automatic");
+        }
+        if self
+            .keep_alive_minutes
+            .is_some_and(|minutes| !(1..=10_080).contains(&minutes))
+        {
+            return out("keep-alive", "between 1 minute and 7 days, or for ever");
+        }
+        if self
+            .download_bytes_per_second
+            .is_some_and(|bytes| bytes < 1024)
+        {
+            return out("download limit", "at least 1,024 bytes a second, or none");
+        }
+        if let Some(endpoint) = &self.hub_endpoint {
+            paddock_hub::check_endpoint(endpoint)?;
         }
         if self.max_answer_tokens == Some(0) {
             return out("longest answer", "at least 1 token, or automatic");
@@ -131,6 +224,30 @@ mod tests {
                 ..Settings::default()
             }
         );
+    }
+
+    #[test]
+    fn every_model_has_its_own_choices() {
+        let big = ModelId::local("/models/big");
+        let settings = Settings {
+            context_tokens: Some(2048),
+            threads: Some(2),
+            ..Settings::default()
+        };
+        let mut settings = settings.with_model(big.clone());
+        assert_eq!((settings.context_tokens, settings.threads), (None, Some(2)));
+        settings.quant = "q4k".into();
+        assert_eq!(
+            settings.for_model(&ModelId::demo()).context_tokens,
+            Some(2048)
+        );
+        let settings = settings.with_model(ModelId::demo());
+        assert_eq!(
+            (settings.context_tokens, settings.quant.as_str()),
+            (Some(2048), "none")
+        );
+        assert_eq!(settings.for_model(&big).quant, "q4k");
+        assert_eq!(settings.with_model(big).quant, "q4k");
     }
 
     #[test]

@@ -213,7 +213,7 @@ impl Chat {
     async fn examine(&self) -> Result<Option<(ModelId, Sight)>, ChatError> {
         let settings = self.settings().await;
         let model = self.resolve(settings.model_id.clone()).await?;
-        let spec = self.load_spec(&model, &settings);
+        let spec = model.load_spec(&settings);
         if !model.vision || self.engine_snapshot().model.as_ref() != Some(&spec.model) {
             return Ok(None);
         }
@@ -259,7 +259,7 @@ impl Chat {
     async fn ask_all(&self, spec: &LoadSpec, probes: &[Probe]) -> Result<Vec<String>, ChatError> {
         let mut answers = Vec::with_capacity(probes.len());
         for probe in probes {
-            let engine = self.engine().ready(spec.clone()).await?;
+            let engine = self.engines().main().ready(spec.clone()).await?;
             let png = encode_png(&probe.picture).map_err(|e| ChatError::Refused(e.failure()))?;
             let picture = ImageData {
                 mime: "image/png",

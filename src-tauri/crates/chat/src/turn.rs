@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use paddock_conversation::{
     ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, Message, MessageId,
-    MessageTree, Role, Timings, Usage,
+    MessageTree, ModelId, Role, Timings, Usage,
 };
 use paddock_inference::{
     Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart,
@@ -32,6 +32,7 @@ pub(crate) enum Turn {
     Again {
         generation: GenerationId,
         question: Box<Message>,
+        model: Option<ModelId>,
     },
 }
 
@@ -72,7 +73,7 @@ impl Chat {
         self.run(Turn::Ask { request }, sink).await
     }
 
-    /// Answers the question of an answer once more, beside it.
+    /// Answers the question of an answer once more, beside it; by another model than the chosen one if `model` says so.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -80,6 +81,7 @@ impl Chat {
         &self,
         message: MessageId,
         generation: GenerationId,
+        model: Option<ModelId>,
         sink: EventSink,
     ) -> Result<TurnOutcome, ChatError> {
         let question = self
@@ -96,6 +98,7 @@ impl Chat {
             Turn::Again {
                 generation,
                 question,
+                model,
             },
             sink,
         )
@@ -142,16 +145,23 @@ impl Chat {
     }
 
     async fn turn(&self, turn: Turn, sink: EventSink) -> Result<TurnOutcome, ChatError> {
-        let (generation, conversation) = match &turn {
-            Turn::Ask { request } => (request.generation, request.conversation),
+        let (generation, conversation, asked) = match &turn {
+            Turn::Ask { request } => (
+                request.generation,
+                request.conversation,
+                request.model.clone(),
+            ),
             Turn::Again {
                 generation,
                 question,
-            } => (*generation, Some(question.conversation_id)),
+                model,
+            } => (*generation, Some(question.conversation_id), model.clone()),
         };
         let active = self.active().begin(generation, conversation)?;
         let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
+        let id = asked.unwrap_or_else(|| settings.model_id.clone());
+        let settings = settings.for_model(&id);
+        let model = self.resolve(id).await?;
         let plan = self
             .blocking(move |chat| chat.plan_turn(turn, model, settings))
             .await?;
@@ -278,8 +288,7 @@ impl Chat {
         } = plan;
         let ids: Vec<_> = outline.images().map(|image| image.id.clone()).collect();
         let work = async {
-            let spec = self.load_spec(&model, &settings);
-            let mut ready = std::pin::pin!(self.engine().ready(spec));
+            let mut ready = std::pin::pin!(self.engine_for(&model, &settings));
             let engine = match tokio::time::timeout(LOADED_WITHIN, &mut ready).await {
                 Ok(engine) => engine?,
                 Err(_) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use paddock_conversation::{
     Attachment, ConversationId, ConversationSummary, Failure, GenerationId, ImageId, ImageSize,
-    Message, MessageId,
+    Message, MessageId, ModelId,
 };
 use paddock_media::Grid;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,8 @@ pub struct PromptPlan {
     pub context_tokens: u32,
     /// Why sending is impossible now.
     pub refusal: Option<Failure>,
+    /// What to know before sending although it is possible.
+    pub advice: Option<String>,
 }
 
 /// Progress of an answer. The command's result tells the outcome, never an event.
@@ -112,6 +114,8 @@ pub struct SendRequest {
     pub text: String,
     /// Already attached; they go before the text, in this order.
     pub images: Vec<ImageId>,
+    /// Who answers; none: the chosen model.
+    pub model: Option<ModelId>,
 }
 
 /// A turn as it is kept, however it ended.

@@ -75,6 +75,23 @@ pub struct Attachment {
     pub bytes: u64,
     /// What was done on the way in, one sentence each ("Turned upright").
     pub notes: Vec<String>,
+    /// What is on it, in the user's words.
+    pub alt: Option<String>,
+    /// Set if the file has several pages or frames and was kept, so that another one can be taken.
+    pub pages: Option<Pages>,
+}
+
+/// One page or frame of a file with several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct Pages {
+    /// The picture that keeps the file.
+    pub file: ImageId,
+    /// Counted from 1.
+    pub number: u32,
+    pub total: u32,
+    /// `page` or `frame`.
+    pub unit: String,
 }
 
 /// What stands in the composer of one conversation, or of a new one.

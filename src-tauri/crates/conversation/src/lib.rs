@@ -11,7 +11,7 @@ mod tree;
 
 pub use failure::Failure;
 pub use ids::{ConversationId, GenerationId, IdError, ImageId, MessageId, ModelId};
-pub use image::{Attachment, Draft, ImageRef, ImageSize};
+pub use image::{Attachment, Draft, ImageRef, ImageSize, Pages};
 pub use message::{
     ConversationSummary, ConversationView, FinishReason, ImageReceipt, Message, MessageStatus,
     ModelLabel, Part, Role, Timings, Usage,

@@ -4,9 +4,11 @@
 //! management library is opened at run time if it is there.
 
 mod cpu;
+mod engines;
 mod gpu;
 mod report;
 mod select;
 
+pub use engines::{EngineBuilds, Placed};
 pub use report::{Cpu, Device, DeviceKind, DevicePreference, DeviceReport, report, watch_memory};
 pub use select::{DeviceError, SHIPPED_ENGINES, Selection, select, select_among};

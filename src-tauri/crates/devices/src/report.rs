@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{cpu, gpu, select};
+use crate::{SHIPPED_ENGINES, cpu, gpu, select_among};
 
 /// Kinds of device that an engine can be built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Type)]
@@ -61,10 +61,20 @@ impl DeviceReport {
     /// The same report with what `preference` resolves to. A device that is not there falls back to Auto, and the reason
     /// says so.
     #[must_use]
-    pub fn with_preference(mut self, preference: &DevicePreference) -> Self {
-        let (selected, reason) = match select(preference, &self) {
+    pub fn with_preference(self, preference: &DevicePreference) -> Self {
+        self.with_preference_among(preference, SHIPPED_ENGINES)
+    }
+
+    /// As [`Self::with_preference`], for engines of these kinds.
+    #[must_use]
+    pub fn with_preference_among(
+        mut self,
+        preference: &DevicePreference,
+        engines: &[DeviceKind],
+    ) -> Self {
+        let (selected, reason) = match select_among(preference, &self, engines) {
             Ok(selection) => (selection.device.id, selection.reason),
-            Err(error) => match select(&DevicePreference::Auto, &self) {
+            Err(error) => match select_among(&DevicePreference::Auto, &self, engines) {
                 Ok(auto) => (auto.device.id, format!("{error} {}", auto.reason)),
                 Err(_) => ("cpu".to_owned(), error.to_string()),
             },

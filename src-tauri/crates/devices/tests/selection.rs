@@ -1,8 +1,11 @@
 //! Device selection on recorded reports of computers that are not this one.
 #![allow(clippy::unwrap_used)] // a test may fail
 
+use std::path::Path;
+
 use paddock_devices::{
-    DeviceError, DeviceKind, DevicePreference, DeviceReport, report, select, select_among,
+    DeviceError, DeviceKind, DevicePreference, DeviceReport, EngineBuilds, report, select,
+    select_among,
 };
 
 const ALL: &[DeviceKind] = &[DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal];
@@ -106,6 +109,81 @@ fn a_report_says_when_it_had_to_fall_back() {
         "{}",
         report.reason
     );
+}
+
+#[test]
+fn the_engine_is_picked_by_the_device_and_the_device_by_the_engines() {
+    let shipped = Path::new("/app/paddock-engine");
+    let none = EngineBuilds::default();
+    let cuda = EngineBuilds {
+        cuda: Some("/app/paddock-engine-cuda".into()),
+        metal: None,
+    };
+    let place = |builds: &EngineBuilds, device: &str, computer: &str| {
+        let placed = builds.place(shipped, device, || recorded(computer));
+        let program = placed.program.file_name().unwrap().to_str().unwrap();
+        (placed.device, program.to_owned())
+    };
+    let expected = |device: &str, program: &str| (device.to_owned(), program.to_owned());
+    for (builds, device, computer, then) in [
+        (
+            &cuda,
+            "auto",
+            "workstation",
+            expected("cuda:1", "paddock-engine-cuda"),
+        ),
+        (
+            &cuda,
+            "cuda:0",
+            "workstation",
+            expected("cuda:0", "paddock-engine-cuda"),
+        ),
+        (
+            &cuda,
+            "cpu",
+            "workstation",
+            expected("cpu", "paddock-engine"),
+        ),
+        (&cuda, "auto", "laptop", expected("cpu", "paddock-engine")),
+        (&cuda, "auto", "busy", expected("cpu", "paddock-engine")),
+        (&cuda, "auto", "mac", expected("cpu", "paddock-engine")),
+        (
+            &none,
+            "auto",
+            "workstation",
+            expected("auto", "paddock-engine"),
+        ),
+        (
+            &none,
+            "cuda:0",
+            "workstation",
+            expected("cuda:0", "paddock-engine"),
+        ),
+    ] {
+        assert_eq!(
+            place(builds, device, computer),
+            then,
+            "{device} on {computer}"
+        );
+    }
+    assert_eq!(cuda.kinds(), [DeviceKind::Cpu, DeviceKind::Cuda]);
+    let report =
+        recorded("workstation").with_preference_among(&DevicePreference::Auto, &cuda.kinds());
+    assert_eq!(report.selected, "cuda:1");
+}
+
+#[test]
+fn builds_for_gpus_are_found_beside_the_shipped_engine_or_by_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let suffix = std::env::consts::EXE_SUFFIX;
+    let shipped = folder.path().join(format!("paddock-engine{suffix}"));
+    assert_eq!(EngineBuilds::beside(&shipped), EngineBuilds::default());
+    let cuda = folder.path().join(format!("paddock-engine-cuda{suffix}"));
+    std::fs::write(&cuda, "").unwrap();
+    let found = EngineBuilds::beside(&shipped);
+    assert_eq!((found.cuda.as_ref(), found.metal), (Some(&cuda), None));
+    assert_eq!(EngineBuilds::of_named(&cuda).cuda, Some(cuda));
+    assert_eq!(EngineBuilds::of_named(&shipped), EngineBuilds::default());
 }
 
 #[test]

@@ -3,16 +3,36 @@
 //! Outside: the process itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use paddock_conversation::ModelLabel;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{EngineError, EngineSnapshot, LocalEngine};
+use crate::{EngineError, EngineSnapshot, LocalEngine, ProcessMemory};
+
+/// Says which program runs what a load asks for, and on which device; asked whenever a process is started.
+pub trait Placement: std::fmt::Debug + Send + Sync {
+    /// `device` is `auto` or an id; the answer is a device as the engine's `--device` takes it, and a program. May take
+    /// milliseconds.
+    fn place(&self, device: &str) -> (String, PathBuf);
+}
 
 #[derive(Debug, Clone)]
 pub struct SupervisorConfig {
     /// The `paddock-engine` program.
     pub program: PathBuf,
+    /// None: `program` runs everything.
+    pub placement: Option<Arc<dyn Placement>>,
+}
+
+impl SupervisorConfig {
+    /// The device and program for `spec`.
+    pub(crate) fn place(&self, spec: &LoadSpec) -> (String, PathBuf) {
+        match &self.placement {
+            Some(placement) => placement.place(&spec.device),
+            None => (spec.device.clone(), self.program.clone()),
+        }
+    }
 }
 
 /// What to load and how. Two equal specs are served by the same process.
@@ -32,12 +52,13 @@ pub struct LoadSpec {
 }
 
 impl LoadSpec {
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    /// For the engine's command line; `device` is what this load's resolves to.
+    pub(crate) fn arguments(&self, device: String) -> Vec<String> {
         let mut arguments = vec![
             "--model".into(),
             self.path.to_string_lossy().into_owned(),
             "--device".into(),
-            self.device.clone(),
+            device,
             "--dtype".into(),
             self.dtype.clone(),
             "--quant".into(),
@@ -70,6 +91,8 @@ pub(crate) enum Order {
 pub struct EngineHandle {
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) snapshots: watch::Receiver<EngineSnapshot>,
+    /// The system's number of the running process.
+    pub(crate) process: watch::Receiver<Option<u32>>,
 }
 
 impl EngineHandle {
@@ -108,6 +131,14 @@ impl EngineHandle {
     #[must_use]
     pub fn snapshot(&self) -> EngineSnapshot {
         self.snapshots.borrow().clone()
+    }
+
+    /// Memory of the process that runs now; none without a process, or where the system does not tell. Takes
+    /// microseconds.
+    #[must_use]
+    pub fn memory(&self) -> Option<ProcessMemory> {
+        let process = *self.process.borrow();
+        ProcessMemory::of(process?)
     }
 
     /// Every change from now on; the current value is there at once.

@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod handle;
 mod local;
+mod memory;
 mod process;
 mod snapshot;
 mod sse;
@@ -20,8 +21,9 @@ pub use engine::{
     PromptMessage, PromptPart, PromptRole,
 };
 pub use error::EngineError;
-pub use handle::{EngineHandle, LoadSpec, SupervisorConfig};
+pub use handle::{EngineHandle, LoadSpec, Placement, SupervisorConfig};
 pub use local::LocalEngine;
+pub use memory::ProcessMemory;
 pub use paddock_protocol::engine::LoadErrorCode;
 pub use snapshot::{EngineSnapshot, EngineState};
 pub use supervisor::start_supervisor;

@@ -40,6 +40,8 @@ pub struct Exit {
 /// The supervisor's end of a running process. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Process {
+    /// The system's number of it.
+    pub id: Option<u32>,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -70,9 +72,13 @@ impl Process {
         let child = command.spawn().map_err(|e| EngineError::NotStarted {
             detail: format!("{}: {e}", program.display()),
         })?;
+        let id = child.id();
         let (stop, stopped) = oneshot::channel();
         tokio::spawn(watch(child, oom_before, stopped, epoch, events));
-        Ok(Self { stop: Some(stop) })
+        Ok(Self {
+            id,
+            stop: Some(stop),
+        })
     }
 
     /// Asks the process to end; `Exited` follows.

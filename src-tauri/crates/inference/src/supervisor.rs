@@ -35,10 +35,12 @@ pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
         model: None,
         state: EngineState::Empty,
     });
+    let (process, processes) = watch::channel(None);
     let supervisor = Supervisor {
         config,
         events,
         snapshot,
+        process,
         running: None,
         next: None,
         deaths: VecDeque::new(),
@@ -46,13 +48,19 @@ pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
         stop_waiters: Vec::new(),
     };
     tokio::spawn(supervisor.run(order_inbox, event_inbox));
-    EngineHandle { orders, snapshots }
+    EngineHandle {
+        orders,
+        snapshots,
+        process: processes,
+    }
 }
 
 struct Supervisor {
     config: SupervisorConfig,
     events: mpsc::Sender<(u64, ProcessEvent)>,
     snapshot: watch::Sender<EngineSnapshot>,
+    /// Number of the running process.
+    process: watch::Sender<Option<u32>>,
     running: Option<Running>,
     /// What starts when the running process is gone and the pause is over.
     next: Option<Wanted>,
@@ -228,10 +236,11 @@ impl Supervisor {
             return;
         };
         self.last_epoch += 1;
+        let (device, program) = self.config.place(&spec);
         let started = random_token().and_then(|token| {
             let process = Process::spawn(
-                &self.config.program,
-                &spec.arguments(),
+                &program,
+                &spec.arguments(device),
                 &token,
                 self.last_epoch,
                 self.events.clone(),
@@ -241,6 +250,7 @@ impl Supervisor {
         match started {
             Ok((token, process)) => {
                 self.publish(Some(spec.model.clone()), loading("starting"));
+                self.process.send_replace(process.id);
                 self.running = Some(Running {
                     epoch: self.last_epoch,
                     spec,
@@ -328,6 +338,7 @@ impl Supervisor {
         let Some(running) = self.running.take() else {
             return;
         };
+        self.process.send_replace(None);
         let error = if running.stopping {
             EngineError::Stopped
         } else if let Some(error) = running.failed {

@@ -1,61 +1,84 @@
-//! Times a JPEG file's way to a thumbnail and to the pixels a model sees; `tests/bench/media/run` compares it with sharp.
+//! Does a picture's ways through this crate on demand and times them; `tests/bench/media/run` compares it with sharp.
 //!
 //! Outside: reading the file, which neither side is timed for.
 //!
-//! Arguments: file, folder of a model, number of rounds. Prints one JSON object; times in milliseconds.
+//! Arguments: file, folder of a model. Every line on standard input is a job, answered with a line of JSON: `both` makes a
+//! thumbnail of 320 pixels as JPEG and the pixels the model sees, `thumbnail` only the former, `decode` the upright
+//! picture; `write PATH` keeps the pixels the model sees.
 
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use paddock_media::{
-    ImageSize, Limits, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail,
+    ImageSize, Limits, RgbImage, Tiling, decode_preview, decode_upright, encode_jpeg,
 };
+use serde_json::Value;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let file = std::fs::read(arguments.next().ok_or("which file?")?)?;
-    let model = std::path::PathBuf::from(arguments.next().ok_or("which model?")?);
-    let rounds: usize = arguments.next().ok_or("how many rounds?")?.parse()?;
-    let read = |name: &str| -> Result<serde_json::Value, Box<dyn std::error::Error>> {
-        Ok(serde_json::from_slice(&std::fs::read(model.join(name))?)?)
-    };
-    let preprocessor = read("preprocessor_config.json")?;
-    let tiling =
-        Tiling::from_files(&read("config.json")?, Some(&preprocessor), None).ok_or("no rules")?;
-    let mut both = Vec::new();
-    let mut preview = Vec::new();
-    let mut decoding = Vec::new();
+    let model = PathBuf::from(arguments.next().ok_or("which model?")?);
+    let tiling = Tiling::from_files(
+        &json(&model.join("config.json"))?,
+        Some(&json(&model.join("preprocessor_config.json"))?),
+        None,
+    )
+    .ok_or("the model does not see")?;
     let mut size = (0, 0);
-    for _ in 0..rounds {
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
         let started = Instant::now();
-        let upright = decode_upright(&file, &Limits::DEFAULT)?;
-        decoding.push(started.elapsed().as_secs_f64() * 1000.0);
-        let plan = tiling.plan(ImageSize::new(
-            upright.image.width(),
-            upright.image.height(),
-        ));
-        let (small, seen) = std::thread::scope(|scope| {
-            let small = scope.spawn(|| encode_jpeg(&thumbnail(&upright.image, 320), 80));
-            (small.join(), plan.render(&upright.image))
-        });
-        small.map_err(|_| "the thumbnail failed")??;
-        size = seen.dimensions();
-        both.push(started.elapsed().as_secs_f64() * 1000.0);
-        let started = Instant::now();
-        encode_jpeg(&decode_preview(&file, &Limits::DEFAULT, 320)?, 80)?;
-        preview.push(started.elapsed().as_secs_f64() * 1000.0);
+        match line.split_once(' ').unwrap_or((&line, "")) {
+            ("both", _) => {
+                let (small, seen) = std::thread::scope(|scope| {
+                    let small = scope.spawn(|| thumbnail(&file).is_ok());
+                    let seen = pixels(&file, &tiling);
+                    (small.join().unwrap_or(false), seen)
+                });
+                if !small {
+                    return Err("the thumbnail failed".into());
+                }
+                size = seen?.dimensions();
+            }
+            ("thumbnail", _) => drop(thumbnail(&file)?),
+            ("decode", _) => drop(decode_upright(&file, &Limits::DEFAULT)?),
+            ("write", path) => {
+                let seen = pixels(&file, &tiling)?;
+                size = seen.dimensions();
+                std::fs::write(path, seen.as_raw())?;
+            }
+            (job, _) => return Err(format!("what is {job}?").into()),
+        }
+        let ms = started.elapsed().as_secs_f64() * 1000.0;
+        println!(
+            "{}",
+            serde_json::json!({ "ms": ms, "seen": [size.0, size.1], "peak_bytes": peak_bytes() })
+        );
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        (times[times.len() / 2] * 100.0).round() / 100.0
-    };
-    println!(
-        "{}",
-        serde_json::json!({
-            "thumbnail_and_pixels_ms": median(&mut both),
-            "thumbnail_alone_ms": median(&mut preview),
-            "decode_ms": median(&mut decoding),
-            "seen": [size.0, size.1],
-        })
-    );
     Ok(())
+}
+
+fn json(path: &Path) -> Outcome<Value> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+}
+
+fn thumbnail(file: &[u8]) -> Result<Vec<u8>, paddock_media::MediaError> {
+    encode_jpeg(&decode_preview(file, &Limits::DEFAULT, 320)?, 80)
+}
+
+fn pixels(file: &[u8], tiling: &Tiling) -> Result<RgbImage, paddock_media::MediaError> {
+    let upright = decode_upright(file, &Limits::DEFAULT)?.image;
+    let plan = tiling.plan(ImageSize::new(upright.width(), upright.height()));
+    Ok(plan.render(&upright))
+}
+
+/// Most memory this process ever had; 0 where the system does not tell.
+fn peak_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+        .map_or(0, |kilobytes| kilobytes * 1024)
 }

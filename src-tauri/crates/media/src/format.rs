@@ -31,6 +31,15 @@ pub enum Format {
 }
 
 impl Format {
+    /// What one of several pictures in a file is called.
+    #[must_use]
+    pub const fn frame_unit(self) -> &'static str {
+        match self {
+            Self::Tiff | Self::Pdf => "page",
+            _ => "frame",
+        }
+    }
+
     /// The format's usual name, as shown to people.
     #[must_use]
     pub const fn name(self) -> &'static str {

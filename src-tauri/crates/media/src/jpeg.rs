@@ -100,7 +100,7 @@ pub(crate) fn markers(bytes: &[u8]) -> Result<Markers, MediaError> {
 /// The next marker's code; skips fill bytes and coded pixels.
 fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
-        let skipped = bytes.get(*at..)?.iter().position(|&b| b == 0xFF)?;
+        let skipped = memchr::memchr(0xFF, bytes.get(*at..)?)?;
         *at += skipped;
         while bytes.get(*at) == Some(&0xFF) {
             *at += 1;

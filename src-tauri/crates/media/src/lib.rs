@@ -2,6 +2,7 @@
 //!
 //! Outside: where pictures are kept (`store`), what is asked about them (`chat`), and running a model.
 
+mod bands;
 mod colour;
 mod decode;
 mod error;

@@ -5,7 +5,7 @@
 use image::{RgbImage, imageops};
 use serde::{Deserialize, Serialize};
 
-use crate::ImageSize;
+use crate::{ImageSize, bands};
 
 /// Exif orientation: what has to be done to the stored pixels so that the picture stands upright.
 #[derive(
@@ -90,18 +90,86 @@ impl Orientation {
                 imageops::flip_vertical_in_place(&mut image);
                 image
             }
-            Self::Transposed => {
-                let mut turned = imageops::rotate90(&image);
-                imageops::flip_horizontal_in_place(&mut turned);
-                turned
+            Self::Transposed
+            | Self::QuarterClockwise
+            | Self::Transversed
+            | Self::QuarterAnticlockwise => self.turned(&image),
+        }
+    }
+
+    /// A quarter turn, mirrored or not: rows become columns.
+    fn turned(self, image: &RgbImage) -> RgbImage {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let mut out = RgbImage::new(image.height(), image.width());
+        if image.is_empty() {
+            return out;
+        }
+        // Where the upright picture's row and column are in the stored one
+        let from_right = matches!(self, Self::Transversed | Self::QuarterAnticlockwise);
+        let from_below = matches!(self, Self::QuarterClockwise | Self::Transversed);
+        let stored = image.as_raw().as_chunks::<3>().0;
+        let parts = bands::count(stored.len() as u64).get() as usize;
+        let rows = width.div_ceil(parts).next_multiple_of(BLOCK_PX);
+        let bands = out
+            .as_chunks_mut::<3>()
+            .0
+            .chunks_mut(rows * height)
+            .enumerate()
+            .collect();
+        bands::each(bands, |(number, band): (usize, &mut [[u8; 3]])| {
+            // In blocks, whose stored rows and upright rows both stay in the first cache
+            for (strip, block_rows) in band.chunks_mut(BLOCK_PX * height).enumerate() {
+                let top = number * rows + strip * BLOCK_PX;
+                for left in (0..height).step_by(BLOCK_PX) {
+                    let right = (left + BLOCK_PX).min(height);
+                    for (row, line) in block_rows.chunks_exact_mut(height).enumerate() {
+                        let x = if from_right {
+                            width - 1 - (top + row)
+                        } else {
+                            top + row
+                        };
+                        for (column, pixel) in line[left..right].iter_mut().enumerate() {
+                            let column = left + column;
+                            let y = if from_below {
+                                height - 1 - column
+                            } else {
+                                column
+                            };
+                            *pixel = stored[y * width + x];
+                        }
+                    }
+                }
             }
-            Self::QuarterClockwise => imageops::rotate90(&image),
-            Self::Transversed => {
-                let mut turned = imageops::rotate270(&image);
-                imageops::flip_horizontal_in_place(&mut turned);
-                turned
+            true
+        });
+        out
+    }
+}
+
+/// Pixels a side that are turned at a time.
+const BLOCK_PX: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_as_exif_says() {
+        // Smaller than a block, not a multiple of one, and large enough to be shared out.
+        for (width, height) in [(1, 1), (3, 2), (33, 70), (801, 797)] {
+            let stored = RgbImage::from_fn(width, height, |x, y| {
+                image::Rgb([x as u8, y as u8, (x / 256 * 16 + y / 256) as u8])
+            });
+            let mirrored = |image: &RgbImage| imageops::flip_horizontal(image);
+            for (number, wanted) in [
+                (5, mirrored(&imageops::rotate90(&stored))),
+                (6, imageops::rotate90(&stored)),
+                (7, mirrored(&imageops::rotate270(&stored))),
+                (8, imageops::rotate270(&stored)),
+            ] {
+                let found = Orientation::from_exif(number).apply(stored.clone());
+                assert!(found == wanted, "{number}: {width} x {height}");
             }
-            Self::QuarterAnticlockwise => imageops::rotate270(&image),
         }
     }
 }

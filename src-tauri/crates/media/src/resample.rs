@@ -6,13 +6,15 @@
 //! 16-bit fixed point and a result of 8 bits. `fast_image_resize` computes a pass in the same integers but goes down
 //! first, so it is asked for one pass at a time. The test compares it with torch's algorithm written out.
 
+use std::num::NonZeroU32;
+
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, ImageView, ImageViewMut, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-use crate::ImageSize;
+use crate::{ImageSize, bands};
 
 /// How pixels are weighed when a picture is scaled; all of them antialiased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
@@ -35,7 +37,7 @@ pub(crate) fn resize(image: &RgbImage, to: ImageSize, resampling: Resampling) ->
         .unwrap_or_else(|| image.clone())
 }
 
-/// One pass; `None` if nothing changes.
+/// One pass, which changes one side; `None` if nothing changes.
 fn pass(image: &RgbImage, width: u32, height: u32, resampling: Resampling) -> Option<RgbImage> {
     if image.dimensions() == (width, height) {
         return None;
@@ -50,11 +52,34 @@ fn pass(image: &RgbImage, width: u32, height: u32, resampling: Resampling) -> Op
     let source =
         TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.as_raw()).ok()?;
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut out).ok()?;
-    Resizer::new()
-        .resize_typed(&source, &mut target, &options)
-        .ok()?;
+    // Rows are scaled independently of each other, and so are columns.
+    let (columns, rows) = (NonZeroU32::new(width)?, NonZeroU32::new(height)?);
+    let parts = bands::count(u64::from(image.width()) * u64::from(image.height()));
+    let done = if image.height() == height {
+        let parts = parts.min(rows);
+        let from = source.split_by_height(0, rows, parts)?;
+        each(&from, target.split_by_height_mut(0, rows, parts)?, &options)
+    } else {
+        let parts = parts.min(columns);
+        let from = source.split_by_width(0, columns, parts)?;
+        each(
+            &from,
+            target.split_by_width_mut(0, columns, parts)?,
+            &options,
+        )
+    };
     drop(target);
-    Some(out)
+    done.then_some(out)
+}
+
+fn each(
+    from: &[impl ImageView<Pixel = U8x3>],
+    to: Vec<impl ImageViewMut<Pixel = U8x3>>,
+    options: &ResizeOptions,
+) -> bool {
+    bands::each(from.iter().zip(to).collect(), |(from, mut to)| {
+        Resizer::new().resize_typed(from, &mut to, options).is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -186,6 +211,8 @@ mod tests {
             ((500, 400), (37, 29)),
             ((111, 113), (896, 896)),
             ((1344, 7), (1, 7)),
+            // Large enough to be shared out between threads
+            ((1100, 907), (336, 277)),
         ] {
             let image = noise(from.0, from.1);
             let size = ImageSize::new(to.0, to.1);

@@ -196,22 +196,30 @@ pub fn fit_models() -> Vec<(String, FitModel)> {
 /// largest of those at the top; then what does not, the smallest first; then what was only announced.
 #[must_use]
 pub fn ranked(hardware: &Hardware) -> Vec<(&'static CatalogueEntry, Option<Fit>)> {
+    ranked_with(hardware, |_, _, _| 0)
+}
+
+/// As [`ranked`], with the correction that was learned for a model (by the id of its entry) at a quantisation.
+#[must_use]
+pub fn ranked_with(
+    hardware: &Hardware,
+    learned_bytes: impl Fn(&str, &FitModel, Quant) -> i64,
+) -> Vec<(&'static CatalogueEntry, Option<Fit>)> {
     let mut list: Vec<(&CatalogueEntry, Option<Fit>)> = ENTRIES
         .iter()
         .map(|entry| {
             let fit = entry.fit_model().map(|model| {
-                let quant = model.quants.iter().copied().find(|quant| {
+                let at = |quant: Quant| {
                     let request = FitRequest {
-                        quant: Some(*quant),
+                        quant: Some(quant),
+                        learned_bytes: learned_bytes(&entry.id, &model, quant),
                         ..FitRequest::default()
                     };
-                    plan(&model, hardware, &request, &[]).verdict == Verdict::Fits
-                });
-                let request = FitRequest {
-                    quant: quant.or(model.quants.last().copied()),
-                    ..FitRequest::default()
+                    plan(&model, hardware, &request, &[])
                 };
-                plan(&model, hardware, &request, &[])
+                let mut fits = model.quants.iter().map(|quant| at(*quant));
+                fits.find(|fit| fit.verdict == Verdict::Fits)
+                    .unwrap_or_else(|| at(model.quants.last().copied().unwrap_or(Quant::None)))
             });
             (entry, fit)
         })

@@ -11,6 +11,7 @@ use std::path::Path;
 use futures_util::FutureExt as _;
 use paddock_conversation::Failure;
 use paddock_media::Tiling;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     CheckpointError, Family, FileEntry, LocalFiles, Quant, ReadRange, Shape, SourceError, Support,
@@ -18,7 +19,8 @@ use crate::{
 };
 
 /// How a checkpoint is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Form {
     /// `config.json`, tokenizer and `.safetensors` files.
     Safetensors,
@@ -133,7 +135,8 @@ pub fn inspect_headers(path: &Path) -> Result<Checkpoint, CheckpointError> {
     local(path, Depth::Headers)
 }
 
-fn local(path: &Path, depth: Depth) -> Result<Checkpoint, CheckpointError> {
+fn local(chosen: &Path, depth: Depth) -> Result<Checkpoint, CheckpointError> {
+    let path = &crate::model_path(chosen);
     let shown = path.display().to_string();
     let meta = std::fs::metadata(path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
@@ -147,9 +150,7 @@ fn local(path: &Path, depth: Depth) -> Result<Checkpoint, CheckpointError> {
             }
         }
     })?;
-    let name = path
-        .file_name()
-        .map_or_else(|| shown.clone(), |name| name.to_string_lossy().into_owned());
+    let name = crate::place::name_of(path);
     let source = if meta.is_dir() {
         LocalFiles::folder(path)
     } else {
@@ -160,9 +161,20 @@ fn local(path: &Path, depth: Depth) -> Result<Checkpoint, CheckpointError> {
     };
     let wanted = meta.is_file().then_some(name.as_str());
     // Local reads never wait for anything, so the future is done when it is first asked.
-    inspect_source(&source, &name, wanted, depth)
+    let read = inspect_source(&source, &name, wanted, depth)
         .now_or_never()
-        .unwrap_or(Err(CheckpointError::NotFound { path: shown }))
+        .unwrap_or(Err(CheckpointError::NotFound { path: shown }));
+    match read {
+        Err(CheckpointError::NoModel { path: place, .. })
+            if let Some(inside) = crate::place::model_below(path) =>
+        {
+            Err(CheckpointError::OneDeeper {
+                path: place,
+                inside: inside.display().to_string(),
+            })
+        }
+        read => read,
+    }
 }
 
 /// Reads a checkpoint wherever it is: headers by ranges, nothing else.
@@ -230,7 +242,7 @@ fn only_gguf(
         .iter()
         .map(|file| file.name.as_str())
         .filter(|name| name.to_ascii_lowercase().ends_with(".gguf"))
-        .filter(|name| !name.to_ascii_lowercase().contains("mmproj"))
+        .filter(|name| !crate::discover::is_projector(name))
         .collect();
     models.sort_unstable();
     // The parts of a split file count once.

@@ -2,6 +2,8 @@
 //!
 //! Outside: whether the engine runs the model (`family`).
 
+use std::io::Read as _;
+
 use serde_json::Value;
 
 use crate::gguf;
@@ -25,6 +27,18 @@ pub(crate) fn text(config: &Value) -> &Value {
         .iter()
         .find_map(|key| config.get(key).filter(|value| value.is_object()))
         .unwrap_or(config)
+}
+
+/// The class name in a local folder's `config.json`, if it can be read.
+pub(crate) fn architecture_of_folder(folder: &std::path::Path) -> Option<String> {
+    let mut text = String::new();
+    std::fs::File::open(folder.join(FILE))
+        .and_then(|file| {
+            file.take(crate::json::CONFIG_LIMIT_BYTES)
+                .read_to_string(&mut text)
+        })
+        .ok()?;
+    architecture(&serde_json::from_str(&text).ok()?).ok()
 }
 
 /// The single class name of `architectures`.

@@ -39,6 +39,25 @@ pub struct ModelEntry {
     pub problem: Option<Failure>,
     /// What the test of its sight came to, as it would be loaded now; none if it was not tested.
     pub sight: Option<Sight>,
+    pub source: ModelSource,
+}
+
+/// How a model came into the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub enum ModelSource {
+    /// It ships with Paddock.
+    Demo,
+    /// The user chose its folder or file.
+    Added,
+    /// Paddock downloaded it.
+    Downloaded,
+    /// Found in the Hugging Face cache, and used there.
+    HuggingFace,
+    /// Found among LM Studio's models, and used there.
+    LmStudio,
+    /// Found among Ollama's models, and used there.
+    Ollama,
 }
 
 /// What a model that takes pictures made of three test pictures.
@@ -61,6 +80,7 @@ impl ModelEntry {
             name: "Paddock demo".to_owned(),
             description: "A tiny Llama 4 made for trying things out: it knows a few shapes and colours and a little small talk, and works offline.".to_owned(),
             demo: true,
+            source: ModelSource::Demo,
             ..Self::from_checkpoint(ModelId::demo(), checkpoint)
         }
     }
@@ -90,19 +110,22 @@ impl ModelEntry {
                 .clone()
                 .or_else(|| checkpoint.notes.first().cloned()),
             sight: None,
+            source: ModelSource::Added,
         }
+    }
+
+    /// The same, from another source.
+    #[must_use]
+    pub fn with_source(self, source: ModelSource) -> Self {
+        Self { source, ..self }
     }
 
     /// A local model that could not be read; it stays in the list with the reason.
     #[must_use]
     pub fn from_problem(id: ModelId, path: &Path, error: &CheckpointError) -> Self {
-        let name = path.file_name().map_or_else(
-            || path.display().to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        );
         Self {
             id,
-            name,
+            name: crate::place::name_of(path),
             description: String::new(),
             place: "this computer".to_owned(),
             ready: false,
@@ -115,6 +138,7 @@ impl ModelEntry {
             quants: Vec::new(),
             problem: Some(error.failure()),
             sight: None,
+            source: ModelSource::Added,
         }
     }
 }

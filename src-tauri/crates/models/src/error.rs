@@ -18,6 +18,9 @@ pub enum CheckpointError {
     /// Neither weights nor a configuration.
     #[error("{path} holds no model: {detail}.")]
     NoModel { path: String, detail: String },
+    /// The chosen folder holds folders with models.
+    #[error("{path} holds no model itself, but the folder {inside} in it does.")]
+    OneDeeper { path: String, inside: String },
     /// A file without which nothing runs.
     #[error("The model's file {file} is missing; {purpose}.")]
     FileMissing { file: String, purpose: &'static str },
@@ -45,7 +48,7 @@ impl CheckpointError {
         match self {
             Self::NotFound { .. } => "modelNotFound",
             Self::Unreadable { .. } => "modelUnreadable",
-            Self::NoModel { .. } => "noModel",
+            Self::NoModel { .. } | Self::OneDeeper { .. } => "noModel",
             Self::FileMissing { .. } => "modelFileMissing",
             Self::FileBroken { .. } => "modelFileBroken",
             Self::Truncated { .. } => "modelFileIncomplete",
@@ -67,6 +70,7 @@ impl CheckpointError {
                 "Choose a folder with config.json and .safetensors files, or a .gguf file."
                     .to_owned()
             }
+            Self::OneDeeper { inside, .. } => format!("Choose {inside}."),
             Self::FileMissing { file, .. } => {
                 format!("Download {file} from the place the model came from, into the same folder.")
             }

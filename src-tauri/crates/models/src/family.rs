@@ -97,6 +97,14 @@ impl Family {
         }
     }
 
+    /// Most pictures in one prompt that the publisher says it tested; none where no number is published.
+    ///
+    /// Source: Meta's model card of Llama 4, "tested for image understanding up to 5 input images".
+    #[must_use]
+    pub fn tested_images(&self) -> Option<u32> {
+        (self.name == "Llama 4").then_some(5)
+    }
+
     /// By `general.architecture` of a GGUF file. Pictures never work from GGUF in mistral.rs 0.8.1.
     #[must_use]
     pub fn of_gguf(architecture: &str) -> Self {

@@ -39,13 +39,22 @@ pub(crate) async fn check(
     file: &str,
     limit_bytes: u64,
 ) -> Result<bool, CheckpointError> {
+    let read: Option<serde::de::IgnoredAny> = read_as(source, file, limit_bytes).await?;
+    Ok(read.is_some())
+}
+
+/// Reads what is wanted of a JSON file; `Ok(None)` if it is not there.
+pub(crate) async fn read_as<T: serde::de::DeserializeOwned>(
+    source: &impl ReadRange,
+    file: &str,
+    limit_bytes: u64,
+) -> Result<Option<T>, CheckpointError> {
     let Some(bytes) = read_bytes(source, file, limit_bytes).await? else {
-        return Ok(false);
+        return Ok(None);
     };
-    serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
-        CheckpointError::broken(file, format!("it is not valid JSON ({error})"))
-    })?;
-    Ok(true)
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| CheckpointError::broken(file, format!("it is not valid JSON ({error})")))
 }
 
 async fn read_bytes(

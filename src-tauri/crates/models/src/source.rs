@@ -60,7 +60,7 @@ impl LocalFiles {
         }
     }
 
-    /// One file; the other parts of a split file (same name but for the number) belong to it.
+    /// One file; the other parts of a split file (same name but for the number) belong to it, and projectors beside it.
     #[must_use]
     pub fn file(path: &Path) -> Option<Self> {
         Some(Self {
@@ -87,6 +87,8 @@ impl ReadRange for LocalFiles {
             };
             if let Some(only) = &self.only
                 && name != *only
+                && !(only.to_ascii_lowercase().ends_with(".gguf")
+                    && crate::discover::is_projector(&name))
                 && crate::gguf::split_stem(&name).is_none_or(|stem| {
                     crate::gguf::split_stem(only).is_none_or(|other| other != stem)
                 })

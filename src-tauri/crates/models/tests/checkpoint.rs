@@ -272,8 +272,24 @@ fn what_the_engine_cannot_run_says_so_and_is_still_described() {
             "MadeUpForCausalLM",
         ),
         (
-            json!({"quantization_config": {"quant_method": "awq"}}),
-            "awq",
+            json!({"quantization_config": {"quant_method": "awq", "bits": 4}}),
+            "AWQ, which the engine runs on NVIDIA GPUs only",
+        ),
+        (
+            json!({"quantization_config": {"quant_method": "gptq", "bits": 4}}),
+            "GPTQ, which the engine runs on NVIDIA GPUs only",
+        ),
+        (
+            json!({"quantization": {"group_size": 64, "bits": 4}}),
+            "MLX, which the engine runs on Apple's GPUs only",
+        ),
+        (
+            json!({"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": false}}),
+            "the 4-bit form only",
+        ),
+        (
+            json!({"quantization_config": {"quant_method": "compressed-tensors"}}),
+            "compressed-tensors, which the engine does not know",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -293,6 +309,80 @@ fn what_the_engine_cannot_run_says_so_and_is_still_described() {
         let entry = ModelEntry::from_checkpoint(ModelId::local("/x"), &checkpoint);
         assert!(!entry.ready && entry.parameters > 0);
     }
+}
+
+#[test]
+fn a_model_without_a_chat_template_cannot_be_talked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), &small_config(), 1);
+    std::fs::write(folder.path().join("tokenizer_config.json"), "{}").unwrap();
+    let blocking = inspect(folder.path()).unwrap().blocking.unwrap();
+    assert!(
+        blocking.message.contains("no chat template"),
+        "{blocking:?}"
+    );
+    std::fs::write(folder.path().join("chat_template.jinja"), "{{ messages }}").unwrap();
+    assert!(inspect(folder.path()).unwrap().can_run());
+}
+
+#[test]
+fn what_looks_like_a_model_and_is_none_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
+        std::fs::write(at(name), text).unwrap();
+    };
+    write(
+        "lora/adapter_config.json",
+        r#"{"base_model_name_or_path":"org/Base-1B"}"#,
+    );
+    write("lora/adapter_model.safetensors", "x");
+    write_checkpoint(&at("pickled"), &small_config(), 1);
+    std::fs::rename(
+        at("pickled/model.safetensors"),
+        at("pickled/pytorch_model.bin"),
+    )
+    .unwrap();
+    write_checkpoint(&at("unigram"), &small_config(), 1);
+    write(
+        "unigram/tokenizer.json",
+        r#"{"model":{"type":"Unigram","vocab":[["a",0.1]]}}"#,
+    );
+    write_checkpoint(&at("sentencepiece"), &small_config(), 1);
+    std::fs::rename(
+        at("sentencepiece/tokenizer.json"),
+        at("sentencepiece/tokenizer.model"),
+    )
+    .unwrap();
+    for (name, words) in [
+        ("lora", "an adapter (LoRA) on top of the model org/Base-1B"),
+        ("pickled", "pickled Python files"),
+        ("unigram", "byte-pair encoding"),
+        ("sentencepiece", "tokenizer.json is missing"),
+    ] {
+        let failure = inspect(&at(name)).unwrap_err().failure();
+        assert!(failure.message.contains(words), "{failure:?}");
+        assert!(failure.message.ends_with('.') && failure.next_step.ends_with('.'));
+    }
+}
+
+#[test]
+fn a_file_of_the_model_or_a_folder_above_it_leads_to_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("Small-1B");
+    write_checkpoint(&model, &small_config(), 2);
+    let by_folder = inspect(&model).unwrap();
+    for name in ["model-00002-of-00002.safetensors", "config.json"] {
+        let by_file = inspect(&model.join(name)).unwrap();
+        assert_eq!(
+            (by_file.name.as_str(), by_file.parameters),
+            ("Small-1B", by_folder.parameters)
+        );
+    }
+    let failure = inspect(folder.path()).unwrap_err().failure();
+    assert_eq!(failure.code, "noModel");
+    assert_eq!(failure.next_step, format!("Choose {}.", model.display()));
 }
 
 #[test]
@@ -334,97 +424,8 @@ fn paths_that_are_no_model() {
 }
 
 mod gguf_files {
+    use super::support::gguf::{Gguf, plain, write};
     use super::*;
-
-    fn text(out: &mut Vec<u8>, text: &str) {
-        out.extend((text.len() as u64).to_le_bytes());
-        out.extend(text.as_bytes());
-    }
-
-    struct Gguf<'a> {
-        architecture: &'a str,
-        /// Number of the tensors' type, elements and bytes of a block of it.
-        kind: u32,
-        tokenizer: Option<&'a str>,
-        split: Option<(u16, u16, i32)>,
-        names: &'a [&'a str],
-    }
-
-    fn write(path: &Path, gguf: &Gguf<'_>) {
-        let mut meta: Vec<u8> = Vec::new();
-        let mut entries = 0_u64;
-        let mut add_text = |meta: &mut Vec<u8>, key: &str, value: &str| {
-            text(meta, key);
-            meta.extend(8_u32.to_le_bytes());
-            text(meta, value);
-            entries += 1;
-        };
-        add_text(&mut meta, "general.architecture", gguf.architecture);
-        if let Some(kind) = gguf.tokenizer {
-            add_text(&mut meta, "tokenizer.ggml.model", kind);
-        }
-        for (key, value) in [
-            ("block_count", 1_u32),
-            ("embedding_length", 256),
-            ("attention.head_count", 4),
-            ("attention.head_count_kv", 2),
-            ("context_length", 4096),
-            ("feed_forward_length", 512),
-            ("vocab_size", 1000),
-        ] {
-            text(&mut meta, &format!("{}.{key}", gguf.architecture));
-            meta.extend(4_u32.to_le_bytes());
-            meta.extend(value.to_le_bytes());
-            entries += 1;
-        }
-        if let Some((number, count, tensors)) = gguf.split {
-            for (key, value) in [("split.no", number), ("split.count", count)] {
-                text(&mut meta, key);
-                meta.extend(2_u32.to_le_bytes());
-                meta.extend(value.to_le_bytes());
-                entries += 1;
-            }
-            text(&mut meta, "split.tensors.count");
-            meta.extend(5_u32.to_le_bytes());
-            meta.extend(tensors.to_le_bytes());
-            entries += 1;
-        }
-        let (elements, bytes) = match gguf.kind {
-            12 => (256_u64, 144_u64),
-            23 => (256, 136),
-            _ => (1, 4),
-        };
-        let mut out = b"GGUF".to_vec();
-        out.extend(3_u32.to_le_bytes());
-        out.extend((gguf.names.len() as u64).to_le_bytes());
-        out.extend(entries.to_le_bytes());
-        out.extend(meta);
-        let each = 256 * 4 / elements * bytes;
-        let stride = each.next_multiple_of(32);
-        for (index, name) in gguf.names.iter().enumerate() {
-            text(&mut out, name);
-            out.extend(2_u32.to_le_bytes());
-            out.extend(256_u64.to_le_bytes());
-            out.extend(4_u64.to_le_bytes());
-            out.extend(gguf.kind.to_le_bytes());
-            out.extend((index as u64 * stride).to_le_bytes());
-        }
-        let data = out.len().next_multiple_of(32) + gguf.names.len() * stride as usize;
-        out.resize(data, 0);
-        std::fs::write(path, out).unwrap();
-    }
-
-    const WEIGHTS: [&str; 2] = ["token_embd.weight", "blk.0.attn_q.weight"];
-
-    fn plain<'a>() -> Gguf<'a> {
-        Gguf {
-            architecture: "llama",
-            kind: 12,
-            tokenizer: Some("gpt2"),
-            split: None,
-            names: &WEIGHTS,
-        }
-    }
 
     #[test]
     fn a_quantised_file_is_described() {
@@ -477,6 +478,13 @@ mod gguf_files {
                 },
                 "bert",
             ),
+            (
+                Gguf {
+                    template: false,
+                    ..plain()
+                },
+                "chat template",
+            ),
         ] {
             write(&path, &gguf);
             let checkpoint = inspect(&path).unwrap();
@@ -511,9 +519,18 @@ mod gguf_files {
                 ..plain()
             },
         );
-        let checkpoint = inspect(folder.path()).unwrap();
-        assert!(matches!(checkpoint.vision, Vision::Unsupported { .. }));
-        assert!(checkpoint.can_run());
+        // Whether the folder was chosen or the file.
+        for place in [
+            folder.path().to_owned(),
+            folder.path().join("m-Q4_K_M.gguf"),
+        ] {
+            let checkpoint = inspect(&place).unwrap();
+            assert!(matches!(checkpoint.vision, Vision::Unsupported { .. }));
+            assert!(checkpoint.can_run());
+            let entry = ModelEntry::from_checkpoint(ModelId::local("/x"), &checkpoint);
+            let problem = entry.problem.unwrap();
+            assert!(problem.message.contains("text only"), "{problem:?}");
+        }
     }
 
     #[test]

@@ -162,6 +162,58 @@ fn nobody_with_24_gib_runs_the_herd_and_is_offered_what_fits() {
 }
 
 #[test]
+fn alternatives_fit_and_are_of_use() {
+    let models = catalogue::fit_models();
+    for memory in ["2GiB", "6GiB", "16GiB", "48GiB", "200GiB"] {
+        for hardware in [
+            Hardware::imagined(memory).unwrap(),
+            Hardware::parse(memory).unwrap(),
+        ] {
+            for (id, model) in &models {
+                let fit = plan(model, &hardware, &FitRequest::default(), &models);
+                for alternative in &fit.alternatives {
+                    let (id, context, quant) = match &alternative.change {
+                        Change::Quant { quant } => (id, fit.context, quant.clone()),
+                        Change::Context { context } => (id, *context, fit.quant.clone()),
+                        Change::Model { id, quant, .. } => (id, fit.context, quant.clone()),
+                        Change::Server => continue,
+                    };
+                    let (_, other) = models.iter().find(|(other, _)| other == id).unwrap();
+                    let request = FitRequest {
+                        quant: Some(quant.parse().unwrap()),
+                        context_tokens: Some(context),
+                        ..FitRequest::default()
+                    };
+                    let then = plan(other, &hardware, &request, &[]);
+                    assert_eq!(then.verdict, Verdict::Fits, "{memory}: {alternative:?}");
+                    assert_eq!(then.total_bytes.high, alternative.total_bytes);
+                    assert!(other.obstacle.is_none(), "{alternative:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_that_the_engine_cannot_run_is_not_to_be_quantised_but_replaced() {
+    let maverick = model("llama-4-maverick-fp8");
+    let hardware = Hardware::of_memory(2 << 40);
+    let fit = plan(
+        &maverick,
+        &hardware,
+        &FitRequest::default(),
+        &catalogue::fit_models(),
+    );
+    assert!(fit.reason.contains("cannot run"), "{}", fit.reason);
+    assert!(!fit.alternatives.is_empty());
+    assert!(
+        fit.alternatives
+            .iter()
+            .all(|alternative| matches!(alternative.change, Change::Model { .. } | Change::Server))
+    );
+}
+
+#[test]
 fn the_ledger_adds_up_and_grows_with_the_context() {
     for entry in catalogue::fit_models() {
         let mut before = 0;

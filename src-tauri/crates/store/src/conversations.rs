@@ -122,6 +122,7 @@ impl Store {
                 "DELETE FROM image WHERE created_ms < ?1
                  AND NOT EXISTS (SELECT 1 FROM part WHERE part.image = image.id)
                  AND NOT EXISTS (SELECT 1 FROM draft, json_each(draft.images) d WHERE d.value = image.id)
+                 AND NOT EXISTS (SELECT 1 FROM image page WHERE page.pages ->> 'file' = image.id AND page.created_ms >= ?1)
                  RETURNING id",
             )?
             .query_map([before_ms as i64], |row| row.get(0))?

@@ -14,11 +14,12 @@ impl Store {
     /// The database fails.
     pub fn put_attachment(&self, attachment: &Attachment, now_ms: u64) -> Result<(), StoreError> {
         self.connection().execute(
-            "INSERT INTO image (id, name, format, stored_width, stored_height, width, height, bytes, notes, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            "INSERT INTO image (id, name, format, stored_width, stored_height, width, height, bytes, notes, created_ms, pages)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, format = excluded.format,
                  stored_width = excluded.stored_width, stored_height = excluded.stored_height, width = excluded.width,
-                 height = excluded.height, notes = excluded.notes, created_ms = excluded.created_ms",
+                 height = excluded.height, notes = excluded.notes, created_ms = excluded.created_ms,
+                 pages = excluded.pages",
             params![
                 attachment.id.as_str(),
                 attachment.name,
@@ -30,8 +31,24 @@ impl Store {
                 attachment.bytes as i64,
                 rows::json(&attachment.notes)?,
                 now_ms as i64,
+                attachment.pages.as_ref().map(rows::json).transpose()?,
             ],
         )?;
+        Ok(())
+    }
+
+    /// Keeps what is on a picture, wherever it is shown; none forgets it.
+    ///
+    /// # Errors
+    /// There is no such picture, or the database fails.
+    pub fn describe_image(&self, id: &ImageId, alt: Option<&str>) -> Result<(), StoreError> {
+        let changed = self.connection().execute(
+            "UPDATE image SET alt = ?2 WHERE id = ?1",
+            params![id.as_str(), alt],
+        )?;
+        if changed == 0 {
+            return Err(StoreError::NoImage(id.clone()));
+        }
         Ok(())
     }
 
@@ -103,7 +120,7 @@ fn key(conversation: Option<ConversationId>) -> String {
 fn attachment(connection: &Connection, id: &ImageId) -> Result<Attachment, StoreError> {
     let found = connection
         .query_row(
-            "SELECT name, format, stored_width, stored_height, width, height, bytes, notes FROM image WHERE id = ?1",
+            "SELECT name, format, stored_width, stored_height, width, height, bytes, notes, alt, pages FROM image WHERE id = ?1",
             [id.as_str()],
             |row| {
                 let attachment = Attachment {
@@ -114,12 +131,21 @@ fn attachment(connection: &Connection, id: &ImageId) -> Result<Attachment, Store
                     upright: ImageSize::new(row.get(4)?, row.get(5)?),
                     bytes: row.get::<_, i64>(6)?.max(0) as u64,
                     notes: Vec::new(),
+                    alt: row.get(8)?,
+                    pages: None,
                 };
-                Ok((attachment, row.get::<_, String>(7)?))
+                Ok((
+                    attachment,
+                    row.get::<_, String>(7)?,
+                    row.get::<_, Option<String>>(9)?,
+                ))
             },
         )
         .optional()?;
-    let (mut attachment, notes) = found.ok_or_else(|| StoreError::NoImage(id.clone()))?;
+    let (mut attachment, notes, pages) = found.ok_or_else(|| StoreError::NoImage(id.clone()))?;
     attachment.notes = rows::from_json("a picture's notes", &notes)?;
+    attachment.pages = pages
+        .map(|pages| rows::from_json("a picture's pages", &pages))
+        .transpose()?;
     Ok(attachment)
 }

@@ -22,7 +22,7 @@ use rusqlite::Connection;
 pub use blobs::{Blobs, Rendition};
 pub use error::StoreError;
 pub use messages::{Answer, NewAnswer, NewQuestion};
-pub use settings::local_models_in;
+pub use settings::{document_in, local_models_in};
 
 /// The open store. One process owns a data folder at a time.
 #[derive(Debug)]

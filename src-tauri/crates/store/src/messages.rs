@@ -318,7 +318,7 @@ fn load(
 ) -> Result<Vec<Message>, StoreError> {
     let mut parts: HashMap<String, Vec<Part>> = HashMap::new();
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT p.message, p.text, p.image, p.name, p.alt, i.width, i.height
+        "SELECT p.message, p.text, p.image, p.name, COALESCE(i.alt, p.alt), i.width, i.height
          FROM part p JOIN message m ON m.id = p.message LEFT JOIN image i ON i.id = p.image
          {condition} ORDER BY p.message, p.position"
     ))?;

@@ -22,6 +22,39 @@ pub fn local_models_in(folder: &Path) -> Result<Vec<String>, StoreError> {
     read_local_models(&connection)
 }
 
+/// [`Store::document`] of a folder that another process may own: nothing is created or upgraded.
+///
+/// # Errors
+/// There is a database and it cannot be read.
+pub fn document_in(
+    folder: &Path,
+    name: &str,
+) -> Result<Option<(u32, serde_json::Value)>, StoreError> {
+    let file = folder.join("paddock.db");
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    read_document(&connection, name)
+}
+
+fn read_document(
+    connection: &Connection,
+    name: &str,
+) -> Result<Option<(u32, serde_json::Value)>, StoreError> {
+    let found: Option<(u32, String)> = connection
+        .query_row(
+            "SELECT version, json FROM document WHERE name = ?1",
+            [name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    found
+        .map(|(version, json)| Ok((version, rows::from_json("a document", &json)?)))
+        .transpose()
+}
+
 fn read_local_models(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT path FROM local_model ORDER BY added_ms, path")?;
@@ -37,17 +70,7 @@ impl Store {
     /// # Errors
     /// The database fails, or the document is not JSON.
     pub fn document(&self, name: &str) -> Result<Option<(u32, serde_json::Value)>, StoreError> {
-        let found: Option<(u32, String)> = self
-            .connection()
-            .query_row(
-                "SELECT version, json FROM document WHERE name = ?1",
-                [name],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        found
-            .map(|(version, json)| Ok((version, rows::from_json("a document", &json)?)))
-            .transpose()
+        read_document(&self.connection(), name)
     }
 
     /// # Errors

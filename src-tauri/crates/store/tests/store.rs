@@ -25,6 +25,8 @@ fn picture(store: &Store, seed: u32) -> Part {
     store.blobs().put(&id, Rendition::Original, &bytes).unwrap();
     let size = ImageSize::new(30, 20);
     let attachment = Attachment {
+        alt: None,
+        pages: None,
         id: id.clone(),
         name: format!("{seed}.png"),
         format: "PNG".into(),

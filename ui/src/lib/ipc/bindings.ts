@@ -27,9 +27,11 @@ export const commands = {
 	attachSample: (name: string) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("attach_sample", { name })),
 	/**  A changed copy; the picture itself stays. */
 	editPicture: (id: ImageId, edit: PictureEdit) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("edit_picture", { id, edit })),
+	attachPage: (of: ImageId, number: number) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("attach_page", { of, number })),
+	describePicture: (id: ImageId, text: string) => typedError<null, CommandError>(__TAURI_INVOKE("describe_picture", { id, text })),
 	planPrompt: (text: string, images: ImageId[], conversation: ConversationId | null, parent: MessageId | null) => typedError<PromptPlan, CommandError>(__TAURI_INVOKE("plan_prompt", { text, images, conversation, parent })),
 	send: (request: SendRequest, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("send", { request, channel })),
-	regenerate: (message: MessageId, generation: GenerationId, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("regenerate", { message, generation, channel })),
+	regenerate: (message: MessageId, generation: GenerationId, model: ModelId | null, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("regenerate", { message, generation, model, channel })),
 	editMessage: (message: MessageId, request: SendRequest, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("edit_message", { message, request, channel })),
 	cancel: (generation: GenerationId) => typedError<null, CommandError>(__TAURI_INVOKE("cancel", { generation })),
 	engineSnapshot: () => typedError<EngineSnapshot, CommandError>(__TAURI_INVOKE("engine_snapshot")),
@@ -42,11 +44,25 @@ export const commands = {
 	chooseModelFile: () => typedError<ModelEntry | null, CommandError>(__TAURI_INVOKE("choose_model_file")),
 	forgetModel: (id: ModelId) => typedError<null, CommandError>(__TAURI_INVOKE("forget_model", { id })),
 	deviceReport: () => typedError<DeviceReport, CommandError>(__TAURI_INVOKE("device_report")),
+	modelCatalogue: () => typedError<CatalogueLine[], CommandError>(__TAURI_INVOKE("model_catalogue")),
+	fit: (question: FitQuestion) => typedError<Fit, CommandError>(__TAURI_INVOKE("fit", { question })),
+	fitHistory: () => typedError<FitRecord[], CommandError>(__TAURI_INVOKE("fit_history")),
+	hubSearch: (query: string) => typedError<HubHit[], CommandError>(__TAURI_INVOKE("hub_search", { query })),
+	hubPreflight: (text: string) => typedError<Preflight, CommandError>(__TAURI_INVOKE("hub_preflight", { text })),
+	startDownload: (repository: string, licenceAccepted: boolean) => typedError<Download[], CommandError>(__TAURI_INVOKE("start_download", { repository, licenceAccepted })),
+	pauseDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("pause_download", { id })),
+	resumeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("resume_download", { id })),
+	removeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("remove_download", { id })),
+	listDownloads: () => typedError<Download[], CommandError>(__TAURI_INVOKE("list_downloads")),
+	hubTokenPlace: () => typedError<string | null, CommandError>(__TAURI_INVOKE("hub_token_place")),
+	keepHubToken: (token: string) => typedError<null, CommandError>(__TAURI_INVOKE("keep_hub_token", { token })),
+	forgetHubToken: () => typedError<null, CommandError>(__TAURI_INVOKE("forget_hub_token")),
 	updateSettings: (settings: Settings) => typedError<Settings, CommandError>(__TAURI_INVOKE("update_settings", { settings })),
 };
 
 /** Events */
 export const events = {
+	downloads: makeEvent<DownloadsChanged, DownloadsChanged>("downloads"),
 	drop: makeEvent<DropEvent, DropEvent>("drop"),
 	engine: makeEvent<EngineChanged, EngineChanged>("engine"),
 	sight: makeEvent<SightTested, SightTested>("sight"),
@@ -80,6 +96,10 @@ export type Attachment = {
 	bytes: number,
 	/**  What was done on the way in, one sentence each ("Turned upright"). */
 	notes: string[],
+	/**  What is on it, in the user's words. */
+	alt: string | null,
+	/**  Set if the file has several pages or frames and was kept, so that another one can be taken. */
+	pages: Pages | null,
 };
 
 /**  What a paste without text brought. */
@@ -331,7 +351,20 @@ export type ModelEntry = {
 	problem: Failure | null,
 	/**  What the test of its sight came to, as it would be loaded now; none if it was not tested. */
 	sight: Sight | null,
+	/**  Where it came from. */
+	source: ModelSource,
 };
+
+/**  How one model is loaded. */
+export type ModelChoices = {
+	device: DevicePreference,
+	contextTokens: number | null,
+	quant: string,
+	threads: number | null,
+};
+
+/**  Where a model came from; what was found in place is never copied or deleted. */
+export type ModelSource = "demo" | "added" | "downloaded" | "huggingFace" | "lmStudio" | "ollama";
 
 /**  `demo`, `local:<absolute path>` or `server:<id>`. */
 export type ModelId = string;
@@ -347,6 +380,13 @@ export type ModelLabel = {
 
 /**  A piece of a message; the order of the pieces is the order that the model sees. */
 export type Part = { kind: "text"; text: string } | { kind: "image"; image: ImageRef };
+
+export type Pages = {
+	file: ImageId,
+	number: number,
+	total: number,
+	unit: string,
+};
 
 export type Phase = { kind: "loadingModel" } | 
 /**  `done` of `total` tiles or images. */
@@ -368,6 +408,8 @@ export type PromptPlan = {
 	contextTokens: number,
 	/**  Why sending is impossible now. */
 	refusal: Failure | null,
+	/**  What to know before sending although it is possible. */
+	advice: string | null,
 };
 
 /**  A part of a picture, in shares of its width and height (0 to 1), after turning. */
@@ -389,6 +431,8 @@ export type SendRequest = {
 	text: string,
 	/**  Already attached; they go before the text, in this order. */
 	images: ImageId[],
+	/**  None: the chosen one. */
+	model: ModelId | null,
 };
 
 export type Settings = {
@@ -409,6 +453,14 @@ export type Settings = {
 	sendWithEnter: boolean,
 	/**  Keep the files as they came, beside the upright copy that is shown and sent. */
 	keepOriginals: boolean,
+	/**  None: for as long as the window is open. */
+	keepAliveMinutes: number | null,
+	/**  What was chosen for the other models when they were used last, by id. */
+	remembered: { [key in string]: ModelChoices },
+	/**  None: huggingface.co. */
+	hubEndpoint: string | null,
+	/**  None: no limit. */
+	downloadBytesPerSecond: number | null,
 };
 
 /**  What a model that takes pictures made of three test pictures. */
@@ -446,6 +498,177 @@ export type TurnOutcome = {
 export type Usage = {
 	promptTokens: number,
 	completionTokens: number,
+};
+
+/**  Something that fits instead. */
+export type Alternative = {
+	/**  High estimate; 0 for a server. */
+	total_bytes: number,
+	/**  One sentence. */
+	text: string,
+} & (Change);
+
+/**  What to change. */
+export type Change = { kind: "quant"; quant: string } | { kind: "context"; context: number } | { kind: "model"; id: string; name: string; quant: string } | { kind: "server" };
+
+/**  One model of the catalogue, and whether it fits this computer. */
+export type CatalogueLine = {
+	id: string,
+	name: string,
+	description: string,
+	repository: string | null,
+	status: CatalogueStatus,
+	modalities: string[],
+	parameters: number | null,
+	activeParameters: string | null,
+	licence: LicenceFacts | null,
+	gated: boolean,
+	downloadBytes: number | null,
+	maxContextTokens: number | null,
+	onDisk: ModelId | null,
+	fit: Fit | null,
+};
+
+export type CatalogueStatus = "released" | "announced";
+
+/**  Floating-point type that the engine computes in. */
+export type ComputeType = "f32" | "f16" | "bf16";
+
+/**  One repository on its way to this computer, or here. */
+export type Download = {
+	id: string,
+	repository: string,
+	state: DownloadState,
+	bytesDone: number,
+	bytesTotal: number,
+	bytesPerSecond: number,
+	secondsLeft: number | null,
+};
+
+export type DownloadState = { kind: "waiting" } | { kind: "running" } | { kind: "verifying" } | { kind: "paused" } | { kind: "failed"; failure: Failure } | { kind: "done"; model: ModelId };
+
+/**  All downloads after every change. */
+export type DownloadsChanged = Download[];
+
+/**  The whole answer, as `paddock fit --json` prints it: bytes and tokens. */
+export type Fit = {
+	model: string,
+	parameters: number,
+	quant: string,
+	/**  Tokens. */
+	context: number,
+	compute_type: ComputeType,
+	weights: WeightLine[],
+	weights_bytes: number,
+	/**  One more token of context costs this, as this engine allocates. */
+	kv_bytes_per_token: number,
+	kv_bytes: number,
+	/**  As a server with a chunk- and window-aware cache would. */
+	kv_bytes_window_aware: number,
+	image_tokens: number,
+	image_bytes: number,
+	/**  High estimate. */
+	activation_bytes: number,
+	reserve_bytes: number,
+	total_bytes: Span,
+	hardware: string,
+	available_bytes: number,
+	verdict: Verdict,
+	/**  One sentence. */
+	reason: string,
+	/**  Largest context that fits, in tokens; 0 if none does. */
+	max_context: number,
+	alternatives: Alternative[],
+};
+
+/**  What is to be planned. */
+export type FitQuestion = {
+	target: FitTarget,
+	context: number | null,
+	quant: string | null,
+	images: number | null,
+	/**  None: this computer now. */
+	hardware: string | null,
+};
+
+/**  What was predicted and measured at one load. */
+export type FitRecord = {
+	model: string,
+	quant: string,
+	device: string,
+	context: number,
+	predictedBytes: Span,
+	measuredBytes: number,
+	atMs: number,
+};
+
+export type FitTarget = { kind: "catalogue"; id: string } | { kind: "model"; id: ModelId } | { kind: "hub"; repository: string };
+
+/**  Whether the publisher wants to be asked first. */
+export type Gate = "open" | "automatic" | "manual";
+
+/**  A file of a repository that will be fetched. */
+export type PreflightFile = {
+	path: string,
+	bytes: number,
+};
+
+/**  One repository that a search found. */
+export type HubHit = {
+	repository: string,
+	downloads: number,
+	likes: number,
+	gated: boolean,
+	task: string | null,
+};
+
+export type LicenceFacts = {
+	name: string,
+	url: string | null,
+	notice: string | null,
+	badge: string | null,
+	regional: string | null,
+};
+
+/**  What a download would bring and cost. */
+export type Preflight = {
+	repository: string,
+	revision: string,
+	gate: Gate,
+	licence: string | null,
+	files: PreflightFile[],
+	bytes: number,
+	presentBytes: number,
+	freeBytes: number,
+	hasToken: boolean,
+	notes: string[],
+	problem: Failure | null,
+	onDisk: ModelId | null,
+	host: string,
+};
+
+/**  Low and high estimate. */
+export type Span = {
+	/**  With a short prompt. */
+	low: number,
+	/**  With a long prompt that is read in one piece. */
+	high: number,
+};
+
+export type Verdict = 
+/**  Even the high estimate. */
+"fits" | 
+/**  Only the low estimate. */
+"tight" | 
+/**  Not on the GPU alone, but with the computer's memory. */
+"needs_offload" | "does_not_fit";
+
+/**  Weights of one class in memory. */
+export type WeightLine = {
+	/**  `embedding`, `attention`, `experts`... */
+	class: string,
+	parameters: number,
+	bytes: number,
 };
 
 /* Tauri Specta runtime */

@@ -41,7 +41,15 @@ export const ipc = Object.fromEntries(Object.entries(commands).map(([name, comma
   [K in keyof typeof commands]: Unwrapped<(typeof commands)[K]>;
 };
 
+export type PictureForm = "thumb" | "full" | "seen";
+
+declare global {
+  /** Set by the simulated backend of `npm run dev`, which has no picture scheme. */
+  var simulatedPicture: ((id: string, form: PictureForm) => string) | undefined;
+}
+
 /** Address of a picture; `seen` is exactly what the chosen model gets. */
-export function pictureUrl(id: string, form: "thumb" | "full" | "seen"): string {
+export function pictureUrl(id: string, form: PictureForm): string {
+  if (import.meta.env.DEV && globalThis.simulatedPicture) return globalThis.simulatedPicture(id, form);
   return `attachment://localhost/${id}/${form}`;
 }

@@ -9,18 +9,22 @@ import {
   type AttachOutcome,
   type ConversationId,
   type ConversationSummary,
-  type DeviceReport,
+  type Download,
   type DropEvent,
   type EngineSnapshot,
+  type FitTarget,
   type ImageId,
   type ModelEntry,
   type ModelId,
   type PictureEdit,
   type Settings,
-  type SightTested,
 } from "../ipc";
 import { ChatState } from "./chat.svelte";
 import { ComposerState } from "./composer.svelte";
+import { DownloadsState, modelOf } from "./downloads.svelte";
+import { FitState, type FitChoice } from "./fit.svelte";
+import { HubState } from "./hub.svelte";
+import { ModelsState } from "./models.svelte";
 
 export interface Toast {
   key: number;
@@ -44,10 +48,11 @@ export class AppState {
   settings = $state.raw<Settings | null>(null);
   engine = $state.raw<EngineSnapshot>({ revision: -1, model: null, state: { kind: "empty" } });
   conversations = $state.raw<ConversationSummary[]>([]);
-  models = $state.raw<ModelEntry[]>([]);
-  devices = $state.raw<DeviceReport | null>(null);
 
-  place = $state<"chat" | "settings">("chat");
+  /** A model that is being switched to. */
+  choosing = $state<ModelId | null>(null);
+
+  place = $state<"chat" | "settings" | "models">("chat");
   sidebar = $state(true);
   picker = $state(false);
   look = $state.raw<Look | null>(null);
@@ -61,7 +66,11 @@ export class AppState {
 
   readonly chat = new ChatState((summary) => this.#listed(summary));
   readonly composer = new ComposerState();
-  readonly model = $derived(this.models.find((model) => model.id === this.settings?.modelId) ?? null);
+  readonly models = new ModelsState();
+  readonly downloads = new DownloadsState((download) => void this.#downloadEnded(download));
+  readonly hub = new HubState();
+  readonly fit = new FitState();
+  readonly model = $derived(this.models.find(this.settings?.modelId));
 
   #nextToast = 0;
   #searchRound = 0;
@@ -71,18 +80,21 @@ export class AppState {
     try {
       await Promise.all([
         events.engine.listen((event) => this.#engine(event.payload)),
-        events.sight.listen((event) => this.#sight(event.payload)),
+        events.sight.listen((event) => this.models.sight(event.payload)),
+        events.downloads.listen((event) => this.downloads.take(event.payload)),
         events.drop.listen((event) => this.#drop(event.payload)),
       ]);
       const snapshot = await ipc.appSnapshot();
       this.version = snapshot.version;
       this.settings = snapshot.settings;
       this.conversations = snapshot.conversations;
-      this.models = snapshot.models;
-      this.devices = snapshot.devices;
+      this.models.list = snapshot.models;
+      this.models.devices = snapshot.devices;
       this.#engine(snapshot.engine);
       await this.composer.show(null, await ipc.loadDraft(null));
       this.started = true;
+      // Not needed for the first paint, and not a reason to show nothing.
+      this.downloads.begin(await ipc.listDownloads().catch(() => []));
     } catch (thrown) {
       this.failure = PaddockError.from(thrown);
     }
@@ -141,17 +153,16 @@ export class AppState {
 
   // --- asking
 
-  async send(): Promise<void> {
+  /** Asks the chosen model, and then `other` the same if one is given. */
+  async send(other: ModelEntry | null = null): Promise<void> {
     if (this.composer.empty || this.chat.running || this.composer.reading > 0) return;
     const before = this.chat.id;
     const taken = this.composer.take();
     try {
       await ipc.saveDraft(before, "", []).catch(() => undefined);
-      const sent = this.chat.send(
-        taken.text.trim(),
-        taken.images.map((image) => image.id),
-      );
-      await sent;
+      const text = taken.text.trim();
+      const images = taken.images.map((image) => image.id);
+      await (other ? this.chat.askBoth(text, images, other) : this.chat.send(text, images));
     } catch (thrown) {
       this.chat.failure = PaddockError.from(thrown);
       // Only into the composer that it came from: another conversation may be open by now.
@@ -192,7 +203,7 @@ export class AppState {
   }
 
   lookAtDraft(place: number): void {
-    this.look = { images: this.composer.images.map(({ id, name }) => ({ id, name, alt: null })), place, inComposer: true };
+    this.look = { images: this.composer.images.map(({ id, name, alt }) => ({ id, name, alt })), place, inComposer: true };
   }
 
   /** Turns or cuts a picture in the composer. */
@@ -204,6 +215,29 @@ export class AppState {
     this.composer.replace(place, changed);
     if (this.look?.inComposer) this.lookAtDraft(place);
     return true;
+  }
+
+  /** Shows another page of the file that a picture is from, or adds it as one more picture. */
+  async takePage(place: number, number: number, how: "instead" | "besides"): Promise<void> {
+    const image = this.composer.images[place];
+    if (!image) return;
+    await this.attempt(async () => {
+      const outcome = await ipc.attachPage(image.id, number);
+      if (outcome.kind === "refused") throw new PaddockError(outcome.failure);
+      if (how === "instead") this.composer.put(place, outcome.attachment);
+      else this.composer.insert(place + 1, outcome.attachment);
+    });
+  }
+
+  /** Keeps what is on a picture, in words, and shows it wherever the picture stands. */
+  async describePicture(id: ImageId, words: string): Promise<void> {
+    await this.attempt(async () => {
+      await ipc.describePicture(id, words);
+      const alt = words.trim() || null;
+      this.composer.describe(id, alt);
+      this.chat.describe(id, alt);
+      if (this.look) this.look = { ...this.look, images: this.look.images.map((image) => (image.id === id ? { ...image, alt } : image)) };
+    });
   }
 
   undoPicture(place: number): void {
@@ -254,22 +288,22 @@ export class AppState {
     if (snapshot.revision >= this.engine.revision) this.engine = snapshot;
   }
 
-  #sight({ model, sight }: SightTested): void {
-    this.models = this.models.map((entry) => (entry.id === model ? { ...entry, sight } : entry));
-  }
-
-  async chooseModel(id: ModelId): Promise<void> {
-    await this.attempt(async () => {
+  async chooseModel(id: ModelId): Promise<boolean> {
+    this.choosing = id;
+    const chosen = await this.attempt(async () => {
       this.#engine(await ipc.loadModel(id));
-      if (this.settings) this.settings = { ...this.settings, modelId: id };
+      // Device, context, quantisation and threads are the new model's own.
+      this.settings = (await ipc.appSnapshot()).settings;
     });
+    if (this.choosing === id) this.choosing = null;
+    return chosen;
   }
 
   async addModel(choose: () => Promise<ModelEntry | null>): Promise<PaddockError | null> {
     try {
       const added = await choose();
       if (!added) return null;
-      this.models = await ipc.listModels();
+      this.models.list = await ipc.listModels();
       if (added.ready) await this.chooseModel(added.id);
       return null;
     } catch (thrown) {
@@ -280,8 +314,40 @@ export class AppState {
   async forgetModel(id: ModelId): Promise<void> {
     await this.attempt(async () => {
       await ipc.forgetModel(id);
-      this.models = await ipc.listModels();
+      this.models.list = await ipc.listModels();
     });
+  }
+
+  /** Shows the models page, with one model's needs if one is named. */
+  showModels(target: FitTarget | null = null, choice: Partial<FitChoice> = {}): void {
+    this.place = "models";
+    this.hub.endLook();
+    if (target) this.fit.open(target, choice);
+    else this.fit.close();
+  }
+
+  async #downloadEnded(download: Download): Promise<void> {
+    const id = modelOf(download);
+    if (id === null) {
+      // Where the list of downloads is shown, it says so itself.
+      const seen = this.place === "models" && this.fit.target === null;
+      if (download.state.kind === "failed" && !seen) this.toast(`${download.repository} stopped: ${download.state.failure.message}`, { label: "Show", run: () => this.showModels() });
+      return;
+    }
+    await this.attempt(() => Promise.all([this.models.refresh(), this.models.refreshCatalogue()]));
+    const name = this.models.find(id)?.name ?? download.repository;
+    this.toast(`${name} is here.`, { label: "Use it", run: () => void this.useModel(id) });
+  }
+
+  /** Chooses it, with a context and quantisation if they were planned, and goes to the conversation. */
+  async useModel(id: ModelId, planned: Partial<Pick<Settings, "contextTokens" | "quant">> = {}): Promise<void> {
+    const inUse = id === this.settings?.modelId && this.engine.state.kind === "ready";
+    if (!inUse && !(await this.chooseModel(id))) return;
+    const { settings } = this;
+    const changed = settings !== null && Object.entries(planned).some(([name, value]) => settings[name as keyof typeof planned] !== value);
+    const refused = changed ? await this.saveSettings(planned) : null;
+    if (refused) this.toast(`${refused.message} ${refused.nextStep}`.trim());
+    else this.place = "chat";
   }
 
   async restartEngine(): Promise<void> {
@@ -295,7 +361,7 @@ export class AppState {
     this.settings = { ...before, ...change };
     try {
       this.settings = await ipc.updateSettings(this.settings);
-      if (change.device !== undefined) this.devices = await ipc.deviceReport();
+      if (change.device !== undefined) this.models.devices = await ipc.deviceReport();
       return null;
     } catch (thrown) {
       this.settings = before;
@@ -304,9 +370,7 @@ export class AppState {
   }
 
   async refreshModels(): Promise<void> {
-    await this.attempt(async () => {
-      [this.models, this.devices] = await Promise.all([ipc.listModels(), ipc.deviceReport()]);
-    });
+    await this.attempt(() => this.models.refresh());
   }
 
   // --- words at the edge

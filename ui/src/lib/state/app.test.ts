@@ -1,4 +1,5 @@
 // The state against commands and events played by Tauri's own mocks; the real ones are in the window tests.
+import { emit } from "@tauri-apps/api/event";
 import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AppSnapshot, Attachment, GenerationEvent, TurnOutcome } from "../ipc";
 import { AppState } from "./app.svelte";
 import { message, outcome } from "./messages.fixture";
+import * as fixtures from "./models.fixture";
 
 type Handler = (args: Record<string, unknown>) => unknown;
 const picture: Attachment = {
@@ -16,6 +18,8 @@ const picture: Attachment = {
   upright: { widthPx: 4, heightPx: 4 },
   bytes: 10,
   notes: [],
+  alt: null,
+  pages: null,
 };
 const snapshot = {
   version: "0.1.0",
@@ -36,6 +40,7 @@ beforeEach(() => {
     app_snapshot: () => snapshot,
     load_draft: () => ({ text: "", images: [] }),
     save_draft: () => null,
+    list_downloads: () => [],
     plan_prompt: () => ({ images: [], promptTokensEstimate: 1, contextTokens: 100, refusal: null }),
   };
   mockIPC(
@@ -216,6 +221,71 @@ describe("settings", () => {
     const error = await app.saveSettings({ temperature: 9 });
     expect(error?.message).toBe("No.");
     expect(app.settings).toEqual(snapshot.settings);
+  });
+});
+
+describe("choosing a model", () => {
+  it("takes over the settings that belong to it, so that saving one does not bring the old model's back", async () => {
+    const app = await started();
+    const own = { ...snapshot.settings, modelId: "local:b", contextTokens: 4096, quant: "q4k" };
+    handlers.load_model = () => ({ revision: 2, model: null, state: { kind: "empty" } });
+    handlers.app_snapshot = () => ({ ...snapshot, settings: own });
+    handlers.update_settings = ({ settings }) => settings;
+    expect(await app.chooseModel("local:b")).toBe(true);
+    expect(app.settings).toEqual(own);
+    await app.saveSettings({ temperature: 1 });
+    expect(calls.at(-1)?.args.settings).toEqual({ ...own, temperature: 1 });
+  });
+
+  it("takes a planned context and quantisation over, and only what is another", async () => {
+    const app = await started();
+    const own = { ...snapshot.settings, modelId: "local:b", contextTokens: 4096, quant: "none" };
+    handlers.load_model = () => ({ revision: 2, model: null, state: { kind: "empty" } });
+    handlers.app_snapshot = () => ({ ...snapshot, settings: own });
+    handlers.update_settings = ({ settings }) => settings;
+    app.place = "models";
+    await app.useModel("local:b", { contextTokens: 4096, quant: "none" });
+    expect([app.place, calls.filter((call) => call.command === "update_settings").length]).toEqual(["chat", 0]);
+    await app.useModel("local:b", { contextTokens: 8192, quant: "q4k" });
+    expect(app.settings).toMatchObject({ modelId: "local:b", contextTokens: 8192, quant: "q4k" });
+  });
+
+  it("keeps the old one when the new one cannot be loaded, and says why", async () => {
+    const app = await started();
+    handlers.load_model = () => Promise.reject({ code: "modelGone", message: "This model is gone.", nextStep: "Choose another one." });
+    expect(await app.chooseModel("local:gone")).toBe(false);
+    expect([app.settings?.modelId, app.choosing]).toEqual(["demo", null]);
+    expect(app.toasts.at(-1)?.text).toContain("This model is gone.");
+  });
+});
+
+describe("a download that ends", () => {
+  const { download } = fixtures;
+
+  it("brings the model into the list and offers to use it", async () => {
+    const app = await started();
+    handlers.list_models = () => [fixtures.entry("local:new", { name: "New" })];
+    handlers.device_report = () => snapshot.devices;
+    handlers.model_catalogue = () => [];
+    await emit("downloads", [download("a", { kind: "verifying" })]);
+    await emit("downloads", [download("a", { kind: "done", model: "local:new" })]);
+    await settle();
+    expect(app.models.find("local:new")?.name).toBe("New");
+    expect(app.toasts.at(-1)).toMatchObject({ text: "New is here.", action: { label: "Use it" } });
+  });
+
+  it("says why it stopped, unless the list of downloads says so already", async () => {
+    const app = await started();
+    const failure = { code: "diskFull", message: "The disk is full.", nextStep: "Free some space." };
+    const stop = async (id: string) => {
+      await emit("downloads", [download(id, { kind: "running" })]);
+      await emit("downloads", [download(id, { kind: "failed", failure })]);
+    };
+    await stop("a");
+    expect(app.toasts.map((toast) => toast.text)).toEqual(["owner/a stopped: The disk is full."]);
+    app.showModels();
+    await stop("b");
+    expect(app.toasts).toHaveLength(1);
   });
 });
 

@@ -1,4 +1,6 @@
 // The conversation that is open, and the answers being written in any of them.
+import { SvelteMap } from "svelte/reactivity";
+
 import {
   ipc,
   PaddockError,
@@ -8,11 +10,22 @@ import {
   type ImageId,
   type Message,
   type MessageId,
+  type ModelEntry,
+  type ModelId,
   type SendRequest,
   type TurnOutcome,
 } from "../ipc";
 import { branch, merge, newestLeaf, siblings } from "./tree";
 import { follow, LiveTurn, newId } from "./turns.svelte";
+
+type Ask = Parameters<typeof follow>[1];
+
+interface RunOptions {
+  /** The open one if not said. */
+  conversation?: ConversationId | null;
+  /** Hears the id of the new question. */
+  begun?: (question: MessageId) => void;
+}
 
 export class ChatState {
   /** None: a conversation that has not begun. */
@@ -24,6 +37,8 @@ export class ChatState {
   /** Why the last thing the user asked for could not be done. */
   failure = $state<PaddockError | null>(null);
   turns = $state<LiveTurn[]>([]);
+  /** Questions whose answers are shown side by side, with the name of the model whose answer is awaited, if any. */
+  readonly compared = new SvelteMap<MessageId, string>();
 
   readonly shown = $derived(branch(this.messages, this.leaf));
   /** The turn of the open conversation that is running. */
@@ -37,6 +52,13 @@ export class ChatState {
 
   constructor(changed: (summary: ConversationSummary) => void) {
     this.#changed = changed;
+  }
+
+  describe(id: ImageId, alt: string | null): void {
+    this.messages = this.messages.map((message) => ({
+      ...message,
+      parts: message.parts.map((part) => (part.kind === "image" && part.image.id === id ? { ...part, image: { ...part.image, alt } } : part)),
+    }));
   }
 
   siblings(message: Message): Message[] {
@@ -82,21 +104,47 @@ export class ChatState {
 
   /** Throws what refused the question; then nothing was kept and the composer gets everything back. */
   async send(text: string, images: ImageId[]): Promise<void> {
-    await this.#run((generation, channel) => {
-      const request: SendRequest = { generation, conversation: this.id, parent: this.leaf, text, images };
+    await this.#run(this.#sending(text, images));
+  }
+
+  /** The chosen model first, then `other` on the same question, unless the first answer was stopped. */
+  async askBoth(text: string, images: ImageId[], other: Pick<ModelEntry, "id" | "name">): Promise<void> {
+    const begun = (question: MessageId) => this.compared.set(question, other.name);
+    const first = await this.#run(this.#sending(text, images), { begun });
+    const question = first.user?.id;
+    if (question !== undefined && isStopped(first.assistant)) {
+      this.compared.delete(question);
+      return;
+    }
+    // The conversation may have been left meanwhile; it still gets both answers.
+    const ask: Ask = (generation, channel) => ipc.regenerate(first.assistant.id, generation, other.id, channel);
+    await this.#try(ask, { conversation: first.conversation.id });
+    // Nothing is awaited any more; the answers stay side by side.
+    if (question !== undefined && this.compared.has(question)) this.compared.set(question, "");
+  }
+
+  #sending(text: string, images: ImageId[]): Ask {
+    return (generation, channel) => {
+      const request: SendRequest = { generation, conversation: this.id, parent: this.leaf, text, images, model: null };
       return ipc.send(request, channel);
-    });
+    };
   }
 
   async edit(message: Message, text: string, images: ImageId[]): Promise<boolean> {
     return this.#try((generation, channel) => {
-      const request: SendRequest = { generation, conversation: this.id, parent: message.parent, text, images };
+      const request: SendRequest = { generation, conversation: this.id, parent: message.parent, text, images, model: null };
       return ipc.editMessage(message.id, request, channel);
     });
   }
 
-  async regenerate(message: Message): Promise<boolean> {
-    return this.#try((generation, channel) => ipc.regenerate(message.id, generation, channel));
+  /** Another answer to the same question, by the chosen model or by `model`. */
+  async regenerate(message: Message, model: ModelId | null = null): Promise<boolean> {
+    return this.#try((generation, channel) => ipc.regenerate(message.id, generation, model, channel));
+  }
+
+  /** Shows the answers to one question side by side, or one at a time again. */
+  toggleCompared(question: MessageId): void {
+    if (!this.compared.delete(question)) this.compared.set(question, "");
   }
 
   async stop(): Promise<void> {
@@ -123,9 +171,9 @@ export class ChatState {
     }
   }
 
-  async #try(invoke: Parameters<typeof follow>[1]): Promise<boolean> {
+  async #try(ask: Ask, options: RunOptions = {}): Promise<boolean> {
     try {
-      await this.#run(invoke);
+      await this.#run(ask, options);
       return true;
     } catch (thrown) {
       this.failure = PaddockError.from(thrown);
@@ -133,14 +181,14 @@ export class ChatState {
     }
   }
 
-  async #run(invoke: Parameters<typeof follow>[1]): Promise<void> {
+  async #run(ask: Ask, { conversation = this.id, begun }: RunOptions = {}): Promise<TurnOutcome> {
     this.failure = null;
     const view = this.#view;
-    const fresh = this.id === null;
-    const turn = new LiveTurn(newId(), this.id);
+    const fresh = conversation === null;
+    const turn = new LiveTurn(newId(), conversation);
     if (fresh) this.#begun = turn;
     this.turns.push(turn);
-    const isOpen = (conversation: ConversationId) => this.id === conversation || (fresh && this.id === null && view === this.#view);
+    const isOpen = (id: ConversationId) => this.id === id || (fresh && this.id === null && view === this.#view);
     const settle = (part: Pick<TurnOutcome, "conversation" | "user" | "assistant">, moveLeaf: boolean) => {
       this.#changed(part.conversation);
       if (!isOpen(part.conversation.id)) return;
@@ -153,14 +201,21 @@ export class ChatState {
     const progress = (event: GenerationEvent) => {
       if (event.kind !== "started") return;
       started = true;
+      if (event.user) begun?.(event.user.id);
       settle(event, true);
     };
     try {
-      const outcome = await follow(turn, invoke, progress);
+      const outcome = await follow(turn, ask, progress);
+      if (!started && outcome.user) begun?.(outcome.user.id);
       settle(outcome, !started);
+      return outcome;
     } finally {
       this.turns = this.turns.filter((other) => other.generation !== turn.generation);
       if (this.#begun?.generation === turn.generation) this.#begun = null;
     }
   }
+}
+
+function isStopped(message: Message): boolean {
+  return message.status.kind === "finished" && message.status.reason === "cancelled";
 }

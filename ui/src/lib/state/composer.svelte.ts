@@ -76,7 +76,7 @@ export class ComposerState {
     if (!before) return;
     // The same picture again (a full turn) has no history of its own.
     if (before.id !== changed.id) this.#before.set(changed.id, before);
-    this.#put(place, changed);
+    this.put(place, changed);
   }
 
   canUndo(image: Attachment): boolean {
@@ -88,11 +88,20 @@ export class ComposerState {
     const before = image && this.#before.get(image.id);
     if (!before) return;
     this.#before.delete(image.id);
-    this.#put(place, before);
+    this.put(place, before);
   }
 
-  #put(place: number, image: Attachment): void {
+  put(place: number, image: Attachment): void {
     this.images = this.images.map((old, index) => (index === place ? image : old));
+    this.changed();
+  }
+
+  describe(id: string, alt: string | null): void {
+    this.images = this.images.map((image) => (image.id === id ? { ...image, alt } : image));
+  }
+
+  insert(place: number, image: Attachment): void {
+    this.images = [...this.images.slice(0, place), image, ...this.images.slice(place)];
     this.changed();
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { message } from "./messages.fixture";
-import { branch, merge, newestLeaf, siblings } from "./tree";
+import { branch, merge, newestLeaf, pairOf, siblings } from "./tree";
 
 const tree = [
   message("q1", null, { createdAtMs: 1 }),
@@ -38,5 +38,24 @@ describe("a conversation's tree", () => {
     const merged = merge(tree, [message("a1", "q1", { role: "assistant", reasoning: "new" }), null, message("q9", null)]);
     expect(ids(merged)).toEqual(["q1", "a1", "a2", "q2", "a3", "q9"]);
     expect(merged[1]?.reasoning).toBe("new");
+  });
+
+  describe("answers side by side", () => {
+    const by = (model: string) => ({ id: model, name: model, quant: "none", place: "this computer" });
+    const answer = (id: string, model: string, createdAtMs: number) => message(id, "q", { role: "assistant", createdAtMs, model: by(model) });
+    const answers = [answer("a", "one", 1), answer("b", "two", 2), answer("c", "one", 3), answer("d", "two", 4)];
+    const pair = (id: string, of = answers) => ids(pairOf(of, of.find((one) => one.id === id) ?? answer(id, "none", 0)));
+
+    it("sets the newest answer of another model beside the chosen one, the older one first", () => {
+      expect(pair("a")).toEqual(["a", "d"]);
+      expect(pair("b")).toEqual(["b", "c"]);
+      expect(pair("d")).toEqual(["c", "d"]);
+    });
+
+    it("compares versions of one model, and leaves an only answer alone", () => {
+      const same = [answer("a", "one", 1), answer("b", "one", 2)];
+      expect(pair("a", same)).toEqual(["a", "b"]);
+      expect(pair("a", same.slice(0, 1))).toEqual(["a"]);
+    });
   });
 });

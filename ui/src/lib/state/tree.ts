@@ -35,6 +35,16 @@ export function newestLeaf(messages: readonly Message[], from: MessageId): Messa
   return leaf;
 }
 
+/**
+ * The answer that stands beside `answer` when answers are compared: the newest one by another model, else the newest
+ * other one. The older of the two comes first, whichever is chosen. Only `answer` if there is no other.
+ */
+export function pairOf(messages: readonly Message[], answer: Message): Message[] {
+  const others = siblings(messages, answer).filter((other) => other.id !== answer.id).reverse();
+  const partner = others.find((other) => other.model?.id !== answer.model?.id) ?? others[0];
+  return partner ? siblings([answer, partner], answer) : [answer];
+}
+
 /** The list with `changed` put in the place of the messages of the same id, or at the end. */
 export function merge(messages: readonly Message[], changed: readonly (Message | null)[]): Message[] {
   const result = [...messages];

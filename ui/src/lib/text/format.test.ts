@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { bytes, count, dayGroup, duration, parameters, tokens } from "./format";
+import { bytes, contextName, count, dayGroup, duration, parameters, quantName, span, speed, timeLeft, tokens } from "./format";
 
 describe("numbers as people say them", () => {
   it("groups thousands with thin spaces", () => {
@@ -15,6 +15,39 @@ describe("numbers as people say them", () => {
     expect(bytes(1500)).toBe("2 kB");
     expect(bytes(2_540_000)).toBe("2.5 MB");
     expect(bytes(116_000_000_000)).toBe("116.0 GB");
+    expect(bytes(1_900_000_000_000)).toBe("1.90 TB");
+  });
+
+  it("says a span once when both ends read the same", () => {
+    expect(span(6_200_000_000, 7_100_000_000)).toBe("6.2 to 7.1 GB");
+    expect(span(900_000_000, 1_100_000_000)).toBe("900 MB to 1.1 GB");
+    expect(span(6_210_000_000, 6_240_000_000)).toBe("6.2 GB");
+  });
+
+  it("names contexts by powers of two", () => {
+    expect([512, 2048, 3072, 33_024, 131_072, 1_048_576, 10_485_760].map(contextName)).toEqual(["512", "2k", "3k", "32.3k", "128k", "1M", "10M"]);
+    expect([1000, 40_000, 128_000].map(contextName)).toEqual(["1k", "40k", "128k"]);
+  });
+
+  it("says how fast a download is, and roughly how long it still takes", () => {
+    expect(speed(12_345_678)).toBe("12 MB/s");
+    expect(speed(512.7)).toBe("513 bytes/s");
+    expect([0, 9, 31, 54, 55, 61, 1800, 3600, 7300, 200_000].map(timeLeft)).toEqual([
+      "a few seconds left",
+      "a few seconds left",
+      "about 30 seconds left",
+      "about 55 seconds left",
+      "about 1 minute left",
+      "about 1 minute left",
+      "about 30 minutes left",
+      "about 1 hour left",
+      "about 2 hours left",
+      "about 2 days left",
+    ]);
+  });
+
+  it("names quantisations", () => {
+    expect(["none", "q8_0", "q4k", "q2k"].map(quantName)).toEqual(["as stored", "Q8_0", "Q4_K", "Q2K"]);
   });
 
   it("says times in the unit that fits", () => {

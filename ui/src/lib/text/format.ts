@@ -16,7 +16,46 @@ export function bytes(value: number): string {
   if (value < 1e3) return `${value} bytes`;
   if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
   if (value < 1e9) return `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} MB`;
-  return `${(value / 1e9).toFixed(1)} GB`;
+  if (value < 1e12) return `${(value / 1e9).toFixed(1)} GB`;
+  return `${(value / 1e12).toFixed(2)} TB`;
+}
+
+/** Low and high estimate: "6.2 to 7.1 GB", or one size where both read the same. */
+export function span(low: number, high: number): string {
+  const [from, to] = [bytes(low), bytes(high)];
+  if (from === to) return to;
+  const unit = to.slice(to.indexOf(" "));
+  return from.endsWith(unit) ? `${from.slice(0, -unit.length)} to ${to}` : `${from} to ${to}`;
+}
+
+/** 2048 -> "2k", 10485760 -> "10M": contexts are powers of two and named by 1,024, but for round thousands. */
+export function contextName(tokens: number): string {
+  if (tokens >= 1000 && tokens % 1000 === 0) return `${tokens / 1000}k`;
+  if (tokens >= 1_048_576) return `${trimmed(tokens / 1_048_576)}M`;
+  return tokens >= 1024 ? `${trimmed(tokens / 1024)}k` : count(tokens);
+}
+
+function trimmed(value: number): string {
+  return value.toFixed(1).replace(/\.0$/, "");
+}
+
+export function speed(bytesPerSecond: number): string {
+  return `${bytes(Math.round(bytesPerSecond))}/s`;
+}
+
+/** "about 3 minutes left": a guess that changes every second is said roughly. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 10) return "a few seconds left";
+  if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} seconds left`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `about ${minutes} ${minutes === 1 ? "minute" : "minutes"} left`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `about ${hours} ${hours === 1 ? "hour" : "hours"} left` : `about ${Math.round(hours / 24)} days left`;
+}
+
+/** As people know quantisations: "q4k" -> "Q4_K"; "16 bit" for weights as they are stored. */
+export function quantName(quant: string): string {
+  return { none: "as stored", q8_0: "Q8_0", q6k: "Q6_K", q5k: "Q5_K", q4k: "Q4_K" }[quant] ?? quant.toUpperCase();
 }
 
 export function duration(ms: number): string {

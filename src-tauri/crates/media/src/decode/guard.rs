@@ -21,9 +21,24 @@ fn gave_up(format: Format) -> MediaError {
     }
 }
 
-/// Longest time a drawing may take. A page that needs longer was made to, or is of no use as a picture.
+/// Longest time that reading a file of drawing commands may take, and drawing it. One that needs longer was made to, or is
+/// of no use as a picture. Both together stay below ten seconds.
 #[cfg(any(feature = "svg", feature = "pdf"))]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(8);
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    Reading,
+    Drawing,
+}
+
+#[cfg(any(feature = "svg", feature = "pdf"))]
+impl Patience {
+    const fn limit(self) -> std::time::Duration {
+        std::time::Duration::from_secs(match self {
+            Self::Reading => 3,
+            Self::Drawing => 6,
+        })
+    }
+}
 
 /// Stack of a drawing thread: formats that nest let a file choose how deep the recursion goes. It is only reserved,
 /// the system gives what is touched.
@@ -36,6 +51,7 @@ const STACK_BYTES: usize = 256 << 20;
 #[cfg(any(feature = "svg", feature = "pdf"))]
 pub(crate) fn patiently<T: Send + 'static>(
     format: Format,
+    patience: Patience,
     work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
 ) -> Result<T, MediaError> {
     let (send, receive) = std::sync::mpsc::sync_channel(1);
@@ -51,11 +67,13 @@ pub(crate) fn patiently<T: Send + 'static>(
             detail: "there was no memory to draw it".into(),
         });
     }
-    receive.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-        let detail = format!(
-            "drawing it takes longer than {} seconds",
-            PATIENCE.as_secs()
-        );
+    receive.recv_timeout(patience.limit()).unwrap_or_else(|_| {
+        let doing = match patience {
+            Patience::Reading => "reading",
+            Patience::Drawing => "drawing",
+        };
+        let seconds = patience.limit().as_secs();
+        let detail = format!("{doing} it takes longer than {seconds} seconds");
         Err(MediaError::Damaged { format, detail })
     })
 }

@@ -6,7 +6,7 @@ use image::RgbImage;
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
 use super::Stored;
-use crate::colour::{Canvas, Channels, Colour, too_large_for_memory};
+use crate::colour::{Canvas, Channels, Colour};
 use crate::{Format, ImageSize, MediaError, Note, Probe, jpeg};
 
 /// Decodes `bytes`; with `at_least_px` as small as the coding allows with the longer side still that long.
@@ -62,12 +62,15 @@ pub(super) fn decode(
         width_px: u32::try_from(header.width).unwrap_or(u32::MAX),
         height_px: u32::try_from(header.height).unwrap_or(u32::MAX),
     };
+    let mut canvas = Canvas::new(
+        Format::Jpeg,
+        size,
+        channels,
+        &markers.icc.map_or(Colour::Srgb, Colour::Icc),
+    )?;
     let pitch = header.width * format.size();
-    let mut pixels = Vec::new();
-    pixels
-        .try_reserve_exact(pitch * header.height)
-        .map_err(|_| too_large_for_memory(size))?;
-    pixels.resize(pitch * header.height, 0);
+    // The canvas has found out that there is memory for it; zeros that the system gives are not written a second time.
+    let mut pixels = vec![0; pitch * header.height];
     let target = Image {
         pixels: pixels.as_mut_slice(),
         width: header.width,
@@ -81,12 +84,6 @@ pub(super) fn decode(
     if markers.adobe && channels == Channels::Cmyk {
         pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
     }
-    let mut canvas = Canvas::new(
-        Format::Jpeg,
-        size,
-        channels,
-        &markers.icc.map_or(Colour::Srgb, Colour::Icc),
-    )?;
     if canvas.passes_through() {
         let image = RgbImage::from_raw(size.width_px, size.height_px, pixels);
         return Ok(Stored {

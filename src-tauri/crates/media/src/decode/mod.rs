@@ -104,15 +104,10 @@ fn decode(
     })?;
     let mut notes = stored.notes;
     if probe.frames > 1 {
-        let unit = if matches!(probe.format, Format::Tiff | Format::Pdf) {
-            "page"
-        } else {
-            "frame"
-        };
         notes.insert(
             0,
             Note::OneOf {
-                unit: unit.into(),
+                unit: probe.format.frame_unit().into(),
                 taken: number,
                 total: probe.frames,
             },

@@ -8,7 +8,8 @@ use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings};
 use image::RgbImage;
 
-use super::{Stored, drawn_size, guard};
+use super::guard::{self, Patience};
+use super::{Stored, drawn_size};
 use crate::colour::too_large_for_memory;
 use crate::{Format, MediaError, Note, Orientation, Probe};
 
@@ -35,7 +36,7 @@ fn open(bytes: &[u8]) -> Result<Pdf, MediaError> {
 /// Checks that page `number` exists and says how large it will be drawn.
 pub(crate) fn probe(bytes: &[u8], number: u32) -> Result<Probe, MediaError> {
     let bytes = bytes.to_vec();
-    guard::patiently(Format::Pdf, move || {
+    guard::patiently(Format::Pdf, Patience::Reading, move || {
         let pdf = open(&bytes)?;
         let pages = pdf.pages();
         let total = u32::try_from(pages.len()).unwrap_or(u32::MAX);
@@ -69,7 +70,7 @@ pub(crate) fn probe(bytes: &[u8], number: u32) -> Result<Probe, MediaError> {
 pub(super) fn decode(bytes: &[u8], probe: &Probe, number: u32) -> Result<Stored, MediaError> {
     let bytes = bytes.to_vec();
     let size = probe.stored;
-    guard::patiently(Format::Pdf, move || {
+    guard::patiently(Format::Pdf, Patience::Drawing, move || {
         let pdf = open(&bytes)?;
         let page = pdf.pages().get(number.saturating_sub(1) as usize);
         let page = page.ok_or(MediaError::NoSuchFrame {

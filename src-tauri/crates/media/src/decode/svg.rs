@@ -9,7 +9,8 @@ use image::RgbImage;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
 
-use super::{Stored, drawn_size, guard};
+use super::guard::{self, Patience};
+use super::{Stored, drawn_size};
 use crate::colour::too_large_for_memory;
 use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe};
 
@@ -25,7 +26,7 @@ fn damaged(detail: impl Into<String>) -> MediaError {
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
     let text = unpacked(bytes)?;
-    guard::patiently(Format::Svg, move || {
+    guard::patiently(Format::Svg, Patience::Reading, move || {
         let tree = parse(&text)?;
         let size = drawn_size(tree.size().width(), tree.size().height());
         Ok(Probe {
@@ -42,7 +43,7 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
 
 pub(super) fn decode(bytes: &[u8], size: ImageSize) -> Result<Stored, MediaError> {
     let text = unpacked(bytes)?;
-    guard::patiently(Format::Svg, move || {
+    guard::patiently(Format::Svg, Patience::Drawing, move || {
         let tree = parse(&text)?;
         let mut pixmap =
             Pixmap::new(size.width_px, size.height_px).ok_or_else(|| too_large_for_memory(size))?;

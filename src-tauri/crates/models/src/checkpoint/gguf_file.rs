@@ -2,6 +2,7 @@
 //!
 //! Outside: the binary format.
 
+use super::files::NO_TEMPLATE;
 use super::{Checkpoint, Form, Vision, files, main_type, parameters};
 use crate::gguf::{self, Header};
 use crate::tensors::group;
@@ -104,14 +105,24 @@ pub async fn read(
             checkpoint.block(&error);
         }
     }
+    if header.text("tokenizer.chat_template").is_none() {
+        let error = CheckpointError::Unsupported {
+            what: checkpoint.name.clone(),
+            why: NO_TEMPLATE.to_owned(),
+        };
+        checkpoint.block(&error);
+    }
     if files
         .iter()
-        .any(|file| file.name.to_ascii_lowercase().contains("mmproj"))
+        .any(|file| crate::discover::is_projector(&file.name))
     {
         checkpoint.vision = Vision::Unsupported {
             why: "the engine takes no pictures with GGUF models; the safetensors version sees them"
                 .to_owned(),
         };
+        checkpoint
+            .notes
+            .push(crate::discover::text_only(&checkpoint.name));
     }
     Ok(checkpoint)
 }

@@ -26,6 +26,11 @@ pub async fn read(
     let weights_there = files
         .iter()
         .any(|file| file.name.ends_with(".safetensors") || file.name.ends_with(".uqff"));
+    if let Some(adapter) = json::read(source, "adapter_config.json").await?
+        && only_adapter(files)
+    {
+        return Err(adapter_alone(name, &adapter));
+    }
     let Some(config) = json::read(source, "config.json").await? else {
         return Err(if weights_there {
             CheckpointError::FileMissing {
@@ -89,7 +94,39 @@ pub async fn read(
     check_image_files(&mut checkpoint, &image_files)?;
     check_quantised(&mut checkpoint, &config);
     check_form(&mut checkpoint);
+    if depth == Depth::Everything && !files::has_template(source, files, &image_files).await? {
+        let error = CheckpointError::Unsupported {
+            what: checkpoint.name.clone(),
+            why: files::NO_TEMPLATE.to_owned(),
+        };
+        checkpoint.block(&error);
+    }
     Ok(checkpoint)
+}
+
+/// Whether the folder has an adapter's weights (PEFT writes `adapter_model`) and none of a whole model.
+fn only_adapter(files: &[FileEntry]) -> bool {
+    !files.iter().any(|file| {
+        file.name.ends_with(".safetensors") && !file.name.starts_with("adapter_model")
+            || file.name.ends_with(".uqff")
+    })
+}
+
+fn adapter_alone(name: &str, adapter: &Value) -> CheckpointError {
+    let base = adapter
+        .get("base_model_name_or_path")
+        .and_then(Value::as_str)
+        .filter(|base| !base.is_empty() && base.len() <= 200)
+        .map_or_else(
+            || "another model".to_owned(),
+            |base| format!("the model {base}"),
+        );
+    CheckpointError::Unsupported {
+        what: name.to_owned(),
+        why: format!(
+            "it is only an adapter (LoRA) on top of {base}, and Paddock loads whole models; one with the adapter merged into it works"
+        ),
+    }
 }
 
 /// The files with weights, as mistral.rs picks them: numbered shards, or the single file.
@@ -135,10 +172,7 @@ async fn shards(
     {
         return Ok((Form::Safetensors, vec![single.clone()]));
     }
-    if files
-        .iter()
-        .any(|file| file.name.starts_with("pytorch_model") || file.name.ends_with(".pth"))
-    {
+    if files.iter().any(|file| is_pickle(&file.name)) {
         return Err(CheckpointError::Unsupported {
             what: source.place(),
             why: "its weights are pickled Python files, which can run code; the safetensors version works".to_owned(),
@@ -161,6 +195,13 @@ async fn shards(
         file: first.unwrap_or_else(|| "model.safetensors".to_owned()),
         purpose,
     })
+}
+
+/// By PyTorch's usual endings; `tokenizer.bin` and the like are too rare to tell apart.
+fn is_pickle(name: &str) -> bool {
+    [".bin", ".pth", ".pt", ".ckpt"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// (number, count) of `model-00001-of-00003.safetensors`.
@@ -271,31 +312,51 @@ fn check_image_files(
 
 /// Weights that came quantised.
 fn check_quantised(checkpoint: &mut Checkpoint, config: &Value) {
-    let quantised = config
-        .get("quantization_config")
-        .or_else(|| config::text(config).get("quantization_config"));
-    let Some(quantised) = quantised.filter(|value| value.is_object()) else {
+    // MLX writes `quantization`, newer versions both; neither names a method.
+    let text = config::text(config);
+    let quantised = ["quantization_config", "quantization"]
+        .iter()
+        .find_map(|key| config.get(key).or_else(|| text.get(key)))
+        .filter(|value| value.is_object());
+    let Some(quantised) = quantised else {
         return;
     };
     checkpoint.quants = vec![Quant::None];
-    let method = quantised
-        .get("quant_method")
-        .and_then(Value::as_str)
-        .unwrap_or("unknown");
-    let runs = match method {
-        // Kernels for a processor exist for these; the experts of Llama 4 take neither.
-        "fp8" | "bitsandbytes" | "mxfp4" => checkpoint.shape.experts == 0 || method == "mxfp4",
-        _ => false,
-    };
-    if !runs {
+    let method = quantised.get("quant_method").and_then(Value::as_str);
+    if let Some(why) = unread(method, quantised, checkpoint.shape.experts) {
         let error = CheckpointError::Unsupported {
             what: checkpoint.name.clone(),
-            why: format!(
-                "its weights are quantised with {method}, which the engine cannot run on a processor; the bf16 version works"
-            ),
+            why: format!("its weights are quantised {why}; the bf16 version works"),
         };
         checkpoint.block(&error);
     }
+}
+
+/// Why mistral.rs 0.8.1 cannot run weights quantised so on a processor; the middle of a sentence.
+fn unread(method: Option<&str>, quantised: &Value, experts: u32) -> Option<String> {
+    let four_bit = quantised.get("load_in_4bit").and_then(Value::as_bool);
+    Some(match method {
+        Some("mxfp4") => return None,
+        // Kernels for a processor exist for these; the experts of Llama 4 take neither.
+        Some("fp8") if experts == 0 => return None,
+        Some("bitsandbytes") if experts == 0 && four_bit != Some(false) => return None,
+        // `BnbLinear` knows the 4-bit tensors only.
+        Some("bitsandbytes") if experts == 0 => {
+            "to 8 bits with bitsandbytes, of which the engine knows the 4-bit form only".to_owned()
+        }
+        Some(method @ ("fp8" | "bitsandbytes")) => {
+            format!("with {method}, which the engine cannot run for a mixture of experts")
+        }
+        Some(method @ ("gptq" | "awq")) => format!(
+            "with {}, which the engine runs on NVIDIA GPUs only",
+            method.to_ascii_uppercase()
+        ),
+        // No method at all, and bits with a group size: MLX's affine quantisation, for which kernels exist in Metal.
+        None | Some("afq" | "mlx") => {
+            "for MLX, which the engine runs on Apple's GPUs only".to_owned()
+        }
+        Some(other) => format!("with {other}, which the engine does not know"),
+    })
 }
 
 fn check_form(checkpoint: &mut Checkpoint) {

@@ -95,6 +95,10 @@ pub fn parse_bytes(text: &str) -> Result<u64, HardwareError> {
     }
 }
 
+fn gibibytes(bytes: u64) -> f64 {
+    bytes as f64 / 1_073_741_824.0
+}
+
 impl Hardware {
     /// This computer's device of that id, with the memory that is free now.
     #[must_use]
@@ -120,10 +124,50 @@ impl Hardware {
         })
     }
 
+    /// The same when a program that holds `bytes` of the computer's memory has ended: never more than the device has.
+    #[must_use]
+    pub fn with_returned(mut self, report: &DeviceReport, bytes: u64) -> Self {
+        let total = report
+            .devices
+            .iter()
+            .find(|device| device.kind == DeviceKind::Cpu)
+            .map_or(0, |cpu| cpu.total_bytes);
+        let add = |free: &mut u64| *free = free.saturating_add(bytes).min(total.max(*free));
+        if self.kind() == DeviceKind::Cpu {
+            self.devices
+                .iter_mut()
+                .for_each(|device| add(&mut device.free_bytes));
+        } else {
+            add(&mut self.ram_free_bytes);
+        }
+        self
+    }
+
+    /// What people write when they imagine hardware: an amount of memory (`24GiB`, on a processor) or a device's name.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn imagined(text: &str) -> Result<Self, HardwareError> {
+        parse_bytes(text).map_or_else(|_| Self::parse(text), |bytes| Ok(Self::of_memory(bytes)))
+    }
+
+    /// The same devices with so much free memory each.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        for device in &mut self.devices {
+            device.free_bytes = bytes;
+        }
+        self.name = format!("{}, {:.1} GiB free each", self.name, gibibytes(bytes));
+        if self.devices.len() == 1 {
+            self.name = self.name.trim_end_matches(" each").to_owned();
+        }
+        self
+    }
+
     /// So much free memory, on a processor of this computer's kind.
     #[must_use]
     pub fn of_memory(bytes: u64) -> Self {
-        let name = format!("{:.1} GiB of memory", bytes as f64 / 1_073_741_824.0);
+        let name = format!("{:.1} GiB of memory", gibibytes(bytes));
         Self {
             devices: vec![HardwareDevice {
                 name: name.clone(),
@@ -250,6 +294,51 @@ mod tests {
         ] {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn memory_of_a_program_that_ends_is_free_but_never_more_than_there_is() {
+        let cpu = |free_bytes| DeviceReport {
+            cpu: paddock_devices::Cpu {
+                name: "p".into(),
+                physical_cores: 2,
+                threads: 2,
+                features: vec![],
+            },
+            devices: vec![paddock_devices::Device {
+                id: "cpu".into(),
+                kind: DeviceKind::Cpu,
+                name: "p".into(),
+                total_bytes: 1000,
+                free_bytes,
+            }],
+            selected: "cpu".into(),
+            reason: String::new(),
+        };
+        let free = |free_bytes, back| {
+            let report = cpu(free_bytes);
+            Hardware::of_report(&report, "cpu")
+                .unwrap()
+                .with_returned(&report, back)
+                .total_bytes()
+        };
+        assert_eq!(free(300, 0), 300);
+        assert_eq!(free(300, 200), 500);
+        assert_eq!(free(900, 200), 1000);
+    }
+
+    #[test]
+    fn imagined_hardware_is_memory_or_a_device() {
+        let kind = |text| Hardware::imagined(text).map(|hardware| hardware.kind());
+        assert_eq!(kind("24GiB"), Ok(DeviceKind::Cpu));
+        assert_eq!(kind("8xH100"), Ok(DeviceKind::Cuda));
+        assert_eq!(kind("2x24GiB"), Ok(DeviceKind::Cuda));
+        assert!(kind("toaster").is_err());
+        let two = Hardware::parse("2xH100").unwrap().with_memory(60 << 30);
+        assert_eq!(
+            (two.total_bytes(), two.name.as_str()),
+            (120 << 30, "2xH100, 60.0 GiB free each")
+        );
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //! Outside: reading headers (`checkpoint`), asking the computer (`devices`). Everything here is a pure function.
 
 mod hardware;
+mod learn;
 mod ledger;
+mod loading;
 mod model;
 mod plan;
 
 pub use hardware::{Hardware, HardwareDevice, HardwareError, parse_bytes};
+pub use learn::{Lesson, LoadKind, error_bytes, learned_bytes};
 pub use ledger::{ComputeType, Ledger, WeightLine, compute_type};
 pub use model::FitModel;
 pub use plan::{Alternative, Change, Fit, FitRequest, Span, Verdict, plan};

@@ -34,10 +34,10 @@ pub struct FitRequest {
 /// Low and high estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Span {
-    /// With a short prompt.
+    /// With a short prompt, and no more of the cache than it needs.
     #[specta(type = u32)]
     pub low: u64,
-    /// With a long prompt that is read in one piece.
+    /// With a long prompt that is read in one piece: on a processor one that fills the context, on a GPU of 8,192 tokens.
     #[specta(type = u32)]
     pub high: u64,
 }
@@ -149,13 +149,16 @@ impl Plan<'_> {
     }
 
     fn total(&self, lines: &Ledger) -> Span {
-        let fixed = [lines.weights_bytes, lines.kv_bytes, lines.reserve_bytes]
-            .into_iter()
-            .fold(0, u64::saturating_add);
+        let fixed = lines.weights_bytes.saturating_add(lines.reserve_bytes);
         // The vision tower is done before the language model reads its features: the larger of both counts.
+        let with = |kv: u64, activation: u64| {
+            fixed
+                .saturating_add(kv)
+                .saturating_add(activation.max(lines.image_bytes))
+        };
         Span {
-            low: fixed.saturating_add(lines.activation_low_bytes.max(lines.image_bytes)),
-            high: fixed.saturating_add(lines.activation_high_bytes.max(lines.image_bytes)),
+            low: with(lines.kv_low_bytes, lines.activation_low_bytes),
+            high: with(lines.kv_bytes, lines.activation_high_bytes),
         }
     }
 
@@ -228,7 +231,7 @@ pub fn plan(
     } else {
         Verdict::DoesNotFit
     };
-    let alternatives = if verdict == Verdict::Fits {
+    let alternatives = if verdict == Verdict::Fits && model.obstacle.is_none() {
         Vec::new()
     } else {
         alternatives(&plan, quant, context, max_context, others)
@@ -306,13 +309,14 @@ fn alternatives(
 ) -> Vec<Alternative> {
     let available = plan.hardware.total_bytes();
     let mut found = Vec::new();
+    let runs = plan.model.obstacle.is_none();
     // The mildest quantisation that fits.
     for smaller in plan
         .model
         .quants
         .iter()
         .copied()
-        .filter(|other| *other > quant)
+        .filter(|other| runs && *other > quant)
     {
         let high = plan.high(smaller, context);
         if high <= available {
@@ -326,7 +330,7 @@ fn alternatives(
             break;
         }
     }
-    if max_context >= LEAST_CONTEXT_TOKENS && max_context < context {
+    if runs && max_context >= LEAST_CONTEXT_TOKENS && max_context < context {
         let high = plan.high(quant, max_context);
         found.push(Alternative {
             change: Change::Context {

@@ -1,6 +1,8 @@
 //! Checkpoints made for a test: real names and shapes, and data that takes no room on disk (sparse files).
 #![allow(dead_code)]
 
+pub mod gguf;
+
 use std::io::Write as _;
 use std::path::Path;
 
@@ -58,7 +60,10 @@ pub fn write_checkpoint(folder: &Path, config: &Value, shards: usize) {
         "tokenizer.json",
         r#"{"version":"1.0","model":{"type":"BPE","vocab":{}}}"#,
     );
-    write("tokenizer_config.json", "{}");
+    write(
+        "tokenizer_config.json",
+        r#"{"chat_template":"{{ messages[0].content }}"}"#,
+    );
     write("generation_config.json", "{}");
     if config.get("vision_config").is_some() {
         write(

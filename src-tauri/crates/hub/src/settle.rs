@@ -1,0 +1,90 @@
+//! Verified files that may not be on the disk yet: a system writes later what programs write now, and a computer that
+//! loses its power loses what was not written.
+//!
+//! Outside: verifying what came through the network.
+//!
+//! Waiting for the disk would make every download as slow as the disk, so a model counts when its files are verified; its
+//! manifest names the system's start during which they were. Then the disk is waited for, and the name goes. If the
+//! system was started anew before that, the files are verified once more.
+
+use std::path::Path;
+
+use crate::Plan;
+use crate::manifest::{Folders, Manifest};
+use crate::part_file::is_file;
+
+/// A name for this start of the system; none where it has none.
+pub fn this_start() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Waits until the files of a folder are on the disk, and notes that. Blocks.
+pub fn settle(folder: &Path) -> std::io::Result<()> {
+    let Some(mut manifest) = Manifest::read(folder) else {
+        return Ok(());
+    };
+    if manifest.unsettled.is_none() {
+        return Ok(());
+    }
+    for file in &manifest.files {
+        std::fs::File::open(folder.join(&file.path))?.sync_all()?;
+    }
+    manifest.unsettled = None;
+    manifest.write(folder)
+}
+
+/// Looks after all models that were not settled when the program ended. Those that the computer lost something of are
+/// no models any more: they are downloads that go on. Blocks.
+pub fn settle_all(models: &Path) -> Vec<Plan> {
+    let mut damaged = Vec::new();
+    let start = this_start();
+    for owner in entries(models) {
+        for folder in entries(&owner) {
+            let hidden = folder
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let Some(manifest) = Manifest::read(&folder).filter(|_| !hidden) else {
+                continue;
+            };
+            if manifest.unsettled.is_none() {
+                continue;
+            }
+            let ended = if manifest.unsettled == start || is_sound(&folder, &manifest) {
+                settle(&folder)
+            } else {
+                damaged.push(manifest.plan());
+                take_back(models, &folder, &manifest)
+            };
+            if let Err(error) = ended {
+                tracing::warn!(%error, "a downloaded model could not be looked after");
+            }
+        }
+    }
+    damaged
+}
+
+fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(folder).map_or_else(
+        |_| Vec::new(),
+        |entries| {
+            let folders = entries.flatten().map(|entry| entry.path());
+            folders.filter(|path| path.is_dir()).collect()
+        },
+    )
+}
+
+fn is_sound(folder: &Path, manifest: &Manifest) -> bool {
+    manifest.files.iter().all(|file| {
+        file.hash
+            .as_ref()
+            .is_some_and(|hash| is_file(&folder.join(&file.path), file.bytes, hash))
+    })
+}
+
+fn take_back(models: &Path, folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
+    let plan = manifest.plan();
+    let partial = Folders::of(models, &plan.repository, plan.model_file.as_deref()).partial;
+    let _ = std::fs::remove_dir_all(&partial);
+    std::fs::rename(folder, partial)
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+paddock_fuzz::decoder!(Bmp);
