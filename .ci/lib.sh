@@ -2,8 +2,8 @@
 # POSIX sh; sourced with $root set to the top of the checkout.
 #
 # Compiled code goes to a folder in the user's cache, so that a second checkout does not compile the
-# engine again. Cargo tells changed files by their times; `freshen` also tells them by content, so that
-# a checkout with odd times (an archive, a copy) can never be served stale code.
+# engine again. Cargo tells changed files by their times; `freshen` also tells them by content and by
+# checkout, so that nobody is ever served stale code.
 
 cache=${PADDOCK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/paddock}
 bin=$root/target/bin
@@ -51,26 +51,40 @@ test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-
 
 # --- never stale ---------------------------------------------------------------------------------
 
-# freshen NAME FILE-OR-FOLDER...: gives every file whose content changed since the last build from this
-# checkout a new time.
+# freshen NAME FILE-OR-FOLDER...: gives every file that changed since the last build a new time, and every file if that
+# build was another checkout's. To cargo the same crate of two checkouts is one, and times are all that it compares.
 freshen() {
-    record=$cache/target/$1.sums/$(printf '%s' "$root" | sha256sum | cut -c1-16)
+    record=$cache/target/$1.last
     shift
-    mkdir -p "$(dirname "$record")"
-    find "$@" -type d \( -name target -o -name node_modules -o -name output -o -path "$engine_dir" \) -prune -o -type f -print0 \
-        | xargs -0 sha256sum | LC_ALL=C sort > "$record.new"
-    if [ -f "$record" ]; then
-        LC_ALL=C comm -13 "$record" "$record.new" | cut -c67- | tr '\n' '\0' | xargs -0 -r touch
-    else
-        cut -c67- "$record.new" | tr '\n' '\0' | xargs -0 -r touch
-    fi
+    mkdir -p "$cache/target"
+    (
+        cd "$root"
+        {
+            echo "$root"
+            find "$@" -type d \( -name target -o -name node_modules -o -name output -o -path src-tauri/engine \) -prune -o -type f -print0 \
+                | xargs -0 sha256sum
+        } | LC_ALL=C sort > "$record.new"
+        grep -qxF "$root" "$record" 2>/dev/null || : > "$record"
+        LC_ALL=C comm -13 "$record" "$record.new" | grep -vxF "$root" | cut -c67- | tr '\n' '\0' | xargs -0 -r touch
+    )
     mv "$record.new" "$record"
 }
+
+# From looking at the files until what was compiled has been used, no other checkout may build.
+alone() {
+    command -v flock >/dev/null 2>&1 || return 0
+    mkdir -p "$cache/target"
+    exec 9> "$cache/target/lock"
+    flock -n 9 || { say "Waiting for another build of Paddock to end"; flock 9; }
+}
+
+not_alone() { exec 9>&-; }
 
 # --- builds --------------------------------------------------------------------------------------
 
 # paddock-chat's own tests want tokio with its test clock, with which everything above tokio would be compiled a second time.
 app_selection="--workspace --exclude paddock-chat"
+app_sources="Cargo.toml Cargo.lock src-tauri tests ui/dist"
 
 app_cargo() { (cd "$root" && CARGO_TARGET_DIR=$cache/target/app cargo "$@"); }
 engine_cargo() { (cd "$engine_dir" && CARGO_TARGET_DIR=$cache/target/engine cargo "$@"); }
@@ -96,7 +110,7 @@ build_ui() {
 
 build_engine() {
     "$engine_dir/prepare"
-    freshen engine "$engine_dir/src" "$engine_dir/Cargo.toml" "$engine_dir/Cargo.lock" "$root/src-tauri/crates/protocol"
+    freshen engine src-tauri/engine/src src-tauri/engine/tests src-tauri/engine/Cargo.toml src-tauri/engine/Cargo.lock src-tauri/crates/protocol
     [ -x "$cache/target/engine/release/paddock-engine" ] || say "Building the engine (the first time takes about 12 minutes on two cores)"
     engine_cargo build --release --locked --quiet || fail "The engine did not build."
     put "$cache/target/engine/release/paddock-engine"
@@ -104,7 +118,8 @@ build_engine() {
 
 # Needs build_ui: the pages are compiled in.
 build_app() {
-    freshen app "$root/Cargo.toml" "$root/Cargo.lock" "$root/src-tauri" "$root/tests" "$root/ui/dist"
+    # shellcheck disable=SC2086 # lists of words on purpose
+    freshen app $app_sources
     [ -x "$cache/target/app/release/paddock" ] || say "Building the app (the first time takes some minutes)"
     # Selected as the tests are: another selection would mean other features, and compiling most of it once more.
     app_cargo build --release --locked --quiet $app_selection --bin paddock || fail "The app did not build."

@@ -134,6 +134,7 @@ async fn switch(supervisor: &EngineHandle, model: &Model) -> Load {
         path: model.path.clone(),
         device: "cpu".into(),
         dtype: "auto".into(),
+        cpu_dtype: None,
         quant: model.quant.into(),
         context_tokens: Some(CONTEXT_TOKENS),
         threads: None,

@@ -111,8 +111,8 @@ fn two_models_answer_the_same_question_side_by_side() {
 #[test]
 fn a_model_is_looked_up_downloaded_and_used() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../src-tauri/resources/demo-model");
+    let demo =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../src-tauri/resources/demo-model");
     let files = std::fs::read_dir(demo)
         .expect("the demo model")
         .flatten()

@@ -189,8 +189,8 @@ fn pictures_are_turned_compared_and_found_again() {
 #[test]
 fn the_pages_of_a_document_are_chosen_one_by_one() {
     let scene = Scene::new();
-    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/images/intake/pages.pdf");
+    let pages =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/images/intake/pages.pdf");
     let file = scene.file("report.pdf", &std::fs::read(pages).expect("the fixture"));
     let app = scene.open();
     scene.drop_on(&app, std::slice::from_ref(&file));

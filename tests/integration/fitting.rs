@@ -127,13 +127,14 @@ async fn each_load_is_measured_kept_and_learned_from() {
     let records = history(&chat, 2).await;
     assert_eq!(records[1].at_ms, first.at_ms, "newest first");
     assert_eq!(records[0].predicted_bytes, after.total_bytes);
+    let learned = fit_of(&chat, ModelId::demo()).await.reserve_bytes;
     chat.shutdown().await;
     drop(chat);
 
     let chat = open(folder.path(), ModelPlaces::default()).await;
     assert_eq!(history(&chat, 2).await, records, "kept");
     let again = fit_of(&chat, ModelId::demo()).await;
-    assert_eq!(again.reserve_bytes, after.reserve_bytes);
+    assert_eq!(again.reserve_bytes, learned, "learned for good");
     // Imagined hardware is not this computer.
     let imagined = chat
         .fit(FitQuestion {

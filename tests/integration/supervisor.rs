@@ -23,6 +23,7 @@ fn spec(name: &str) -> LoadSpec {
         path: name.into(),
         device: "auto".into(),
         dtype: "auto".into(),
+        cpu_dtype: None,
         quant: "none".into(),
         context_tokens: Some(4096),
         threads: None,

@@ -96,7 +96,10 @@ pub fn small_model(name: &str, weight_bytes: usize) -> Repo {
         ("model.safetensors.index.json", index.as_str()),
         ("config.json", &config.to_string()),
         ("tokenizer.json", tokenizer),
-        ("tokenizer_config.json", "{}"),
+        (
+            "tokenizer_config.json",
+            r#"{"chat_template": "{{ messages[0].content }}"}"#,
+        ),
         ("generation_config.json", "{}"),
         ("README.md", "# A model"),
         ("pytorch_model.bin", "pickled"),

@@ -47,7 +47,11 @@ async fn what_was_written_when_the_app_was_killed_is_there_afterwards_marked_int
     let mut fake = FakeEngine::start().await;
     let engine = fake.program(folder.path());
     let mut app = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "breakage::an_app_that_will_be_killed", "--ignored"])
+        .args([
+            "--exact",
+            "breakage::an_app_that_will_be_killed",
+            "--ignored",
+        ])
         .env(CHILD_FOLDER, folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()

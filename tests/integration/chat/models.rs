@@ -73,7 +73,6 @@ async fn models_are_added_chosen_and_forgotten() {
     );
 }
 
-
 /// A copy of the demo model's folder, which is another model to the list.
 async fn copy_of_demo(s: &Scene, name: &str) -> ModelId {
     let folder = s.folder.path().join(name);

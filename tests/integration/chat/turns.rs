@@ -131,7 +131,8 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
 
     let chat = s.chat.clone();
     let (message, generation) = (first.assistant.id, GenerationId::random());
-    let again = tokio::spawn(async move { chat.regenerate(message, generation, None, sink()).await });
+    let again =
+        tokio::spawn(async move { chat.regenerate(message, generation, None, sink()).await });
     let exchange = s.fake.next().await;
     assert_eq!(
         exchange.body["messages"],

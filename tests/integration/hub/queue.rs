@@ -204,7 +204,7 @@ async fn failures_stay_in_the_list_and_progress_is_told_four_times_a_second() {
         downloads.list()[0].state,
         DownloadState::Failed { .. }
     ));
-    let good = HubServer::start(vec![small_model("owner/one", 2 << 20)]).await;
+    let good = HubServer::start(vec![small_model("owner/one", 8 << 20)]).await;
     good.pace(16 << 10, Duration::from_millis(40));
     downloads.resume("owner/one", &hub(&good)).unwrap();
     let (mut changes, begun) = (downloads.subscribe(), Instant::now());

@@ -54,7 +54,7 @@ async fn faults_without_end_are_told_apart() {
     ] {
         let (repo, server, folder) = server().await;
         let models = folder.path().join("models");
-        let found = fails_then_works(&repo, &server, &models, &[fault.clone()]).await;
+        let found = fails_then_works(&repo, &server, &models, std::slice::from_ref(&fault)).await;
         assert_eq!(found, code, "{fault:?}");
     }
 }

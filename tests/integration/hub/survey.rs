@@ -98,12 +98,19 @@ async fn what_cannot_run_is_told_before_the_download() {
     let mut half = small_model("owner/half", 300_000);
     half.files
         .retain(|(path, _)| path != "model-00002-of-00002.safetensors");
-    let server = HubServer::start(vec![strange, toothless, half]).await;
+    let mut mute = small_model("owner/mute", 300_000);
+    for (path, content) in &mut mute.files {
+        if path == "tokenizer_config.json" {
+            *content = Arc::new(b"{}".to_vec());
+        }
+    }
+    let server = HubServer::start(vec![strange, toothless, half, mute]).await;
     let folder = tempfile::tempdir().unwrap();
     for (name, code) in [
         ("owner/strange", "modelUnsupported"),
         ("owner/toothless", "modelFileMissing"),
         ("owner/half", "modelFileMissing"),
+        ("owner/mute", "modelUnsupported"),
     ] {
         let found = survey(&server, name, folder.path()).await.unwrap();
         assert_eq!(found.preflight.problem.unwrap().code, code, "{name}");

@@ -13,8 +13,10 @@ use paddock_inference::{
     Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };
+use paddock_models::fit::FitModel;
+use paddock_models::inspect_headers;
 
-use crate::model::device_argument;
+use crate::model::{cpu_dtype, device_argument};
 use crate::placement::ByDevice;
 use crate::{ChatError, pictures};
 
@@ -42,8 +44,12 @@ impl AskConfig {
         }
     }
 
+    /// Blocks for the headers.
     pub(crate) fn load_spec(&self) -> LoadSpec {
+        // A model that cannot be read is the engine's to refuse.
+        let fit = inspect_headers(&self.model).map(|checkpoint| FitModel::from(&checkpoint));
         LoadSpec {
+            cpu_dtype: fit.ok().as_ref().and_then(cpu_dtype),
             model: self.model_label.clone(),
             path: self.model.clone(),
             device: device_argument(&self.device),

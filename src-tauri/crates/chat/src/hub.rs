@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::Failure;
 use paddock_hub::{
     Arrived, Download, Downloads, Gate, Hub, HubError, HubHit, HubOptions, Keychain, Preflight,
     Reference, Survey, Throttle, Token, TokenError, TokenStore, remote_checkpoint, survey,

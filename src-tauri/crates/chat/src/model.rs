@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use paddock_conversation::{ImageRef, ModelId, ModelLabel};
-use paddock_devices::DevicePreference;
+use paddock_devices::{DeviceKind, DevicePreference};
 use paddock_inference::LoadSpec;
 use paddock_media::Tiling;
-use paddock_models::fit::FitModel;
-use paddock_models::{Checkpoint, ModelEntry, Vision, inspect_headers};
+use paddock_models::fit::{ComputeType, FitModel, compute_type};
+use paddock_models::{Checkpoint, Form, ModelEntry, Vision, inspect_headers};
 
 use crate::{ChatError, Settings};
 
@@ -55,6 +55,7 @@ impl ResolvedModel {
             path: self.path.clone(),
             device: device_argument(&settings.device),
             dtype: "auto".into(),
+            cpu_dtype: cpu_dtype(&self.fit),
             quant: self.quant(settings).to_owned(),
             context_tokens: Some(self.context_tokens(settings)),
             threads: settings.threads,
@@ -87,6 +88,14 @@ impl ResolvedModel {
             "none"
         }
     }
+}
+
+/// What the plan counts with, where that is not what the engine takes by itself.
+pub fn cpu_dtype(model: &FitModel) -> Option<String> {
+    let planned = compute_type(DeviceKind::Cpu, model);
+    // A GGUF file's types are its own.
+    (model.form == Form::Safetensors && planned != ComputeType::F32)
+        .then(|| planned.as_str().to_owned())
 }
 
 /// As the engine's `--device` takes it.

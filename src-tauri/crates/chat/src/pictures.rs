@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use paddock_conversation::{Attachment, Failure, ImageId, ImageSize, Pages};
 use paddock_inference::ImageData;
 use paddock_media::{
-    Limits, MediaError, Probe, RgbImage, Tiling, decode_frame, decode_upright, encode_jpeg, encode_png, thumbnail,
+    Limits, MediaError, Probe, RgbImage, Tiling, decode_frame, decode_upright, encode_jpeg,
+    encode_png, thumbnail,
 };
 use paddock_store::{Blobs, Rendition, Store};
 

@@ -15,7 +15,7 @@ const VERSION: u32 = 1;
 /// Written last, when all its files are verified and in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    version: u32,
+    pub(crate) version: u32,
     pub endpoint: String,
     pub repository: String,
     pub commit: String,

@@ -75,13 +75,14 @@ pub async fn remote_checkpoint(
     reference: &Reference,
 ) -> Result<Result<Checkpoint, Failure>, HubError> {
     let repository = hub.repository(reference).await?;
-    read(hub, reference, &repository).await
+    read(hub, reference, &repository, Depth::Headers).await
 }
 
 async fn read(
     hub: &Hub,
     reference: &Reference,
     repository: &Repository,
+    depth: Depth,
 ) -> Result<Result<Checkpoint, Failure>, HubError> {
     let file = reference.file.as_deref();
     if let Some(file) = file
@@ -110,7 +111,7 @@ async fn read(
         Some(file) => file.rsplit('/').next().unwrap_or(file),
         None => repository.name.rsplit('/').next().unwrap_or_default(),
     };
-    match inspect_source(&source, name, gguf, Depth::Headers).await {
+    match inspect_source(&source, name, gguf, depth).await {
         Ok(checkpoint) => Ok(Ok(checkpoint)),
         Err(error) => match source.refusal() {
             Some(refusal) => Err(refusal),
@@ -127,7 +128,7 @@ pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<S
     let repository = hub.repository(reference).await?;
     let mut problem = None;
     let mut notes = Vec::new();
-    let checkpoint = match read(hub, reference, &repository).await {
+    let checkpoint = match read(hub, reference, &repository, Depth::SmallFiles).await {
         Ok(Ok(checkpoint)) => Some(checkpoint),
         Ok(Err(failure)) => {
             problem = Some(failure);

@@ -16,7 +16,7 @@ use crate::fetch::RemoteContent;
 use crate::file_download::{Shared, download_file, on_disk};
 use crate::manifest::{Folders, Manifest};
 use crate::part_file::{self, is_file};
-use crate::settle::{settle, this_start};
+use crate::settle::{changing_manifests, settle, this_start};
 use crate::{Hub, HubError, RemoteFile, Throttle, disk};
 
 /// Files under way at the same time: while the last parts of one come and are verified, the next has begun.
@@ -332,6 +332,7 @@ fn put_in_place(folders: &Folders, manifest: &Manifest) -> std::io::Result<()> {
         std::fs::rename(from, to)?;
     }
     let mut whole = manifest.clone();
+    let _turn = changing_manifests();
     if let Some(before) = Manifest::read(&folders.whole) {
         let kept = before.files.into_iter().filter(|file| {
             manifest.file(&file.path).is_none() && folders.whole.join(&file.path).is_file()

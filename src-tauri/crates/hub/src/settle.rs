@@ -8,6 +8,7 @@
 //! system was started anew before that, the files are verified once more.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Plan;
 use crate::manifest::{Folders, Manifest};
@@ -21,17 +22,29 @@ pub fn this_start() -> Option<String> {
 
 /// Waits until the files of a folder are on the disk, and notes that. Blocks.
 pub fn settle(folder: &Path) -> std::io::Result<()> {
-    let Some(mut manifest) = Manifest::read(folder) else {
+    let Some(manifest) = Manifest::read(folder).filter(|manifest| manifest.unsettled.is_some())
+    else {
         return Ok(());
     };
-    if manifest.unsettled.is_none() {
-        return Ok(());
-    }
     for file in &manifest.files {
         std::fs::File::open(folder.join(&file.path))?.sync_all()?;
     }
-    manifest.unsettled = None;
-    manifest.write(folder)
+    let _turn = changing_manifests();
+    // Another download may have changed the folder meanwhile; it looks after it itself.
+    if Manifest::read(folder).as_ref() != Some(&manifest) {
+        return Ok(());
+    }
+    Manifest {
+        unsettled: None,
+        ..manifest
+    }
+    .write(folder)
+}
+
+/// Held while the manifest of a model that is in its place is read and written.
+pub fn changing_manifests() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Looks after all models that were not settled when the program ended. Those that the computer lost something of are

@@ -44,6 +44,8 @@ pub struct LoadSpec {
     pub device: String,
     /// `auto`, `f32`, `f16` or `bf16`.
     pub dtype: String,
+    /// What to compute in instead where the load is placed on a processor; none: `dtype`.
+    pub cpu_dtype: Option<String>,
     /// `none`, `q8_0`, `q6k`, `q5k` or `q4k`.
     pub quant: String,
     /// None: the engine decides.
@@ -54,13 +56,18 @@ pub struct LoadSpec {
 impl LoadSpec {
     /// For the engine's command line; `device` is what this load's resolves to.
     pub(crate) fn arguments(&self, device: String) -> Vec<String> {
+        let on_gpu = device.starts_with("cuda") || device == "metal";
+        let dtype = match &self.cpu_dtype {
+            Some(dtype) if !on_gpu => dtype.clone(),
+            _ => self.dtype.clone(),
+        };
         let mut arguments = vec![
             "--model".into(),
             self.path.to_string_lossy().into_owned(),
             "--device".into(),
             device,
             "--dtype".into(),
-            self.dtype.clone(),
+            dtype,
             "--quant".into(),
             self.quant.clone(),
             "--port".into(),

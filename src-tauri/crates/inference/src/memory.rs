@@ -9,7 +9,7 @@ pub struct ProcessMemory {
     pub resident_bytes: u64,
     /// Of these, what is given back when the process ends: pages of files are not the process's own.
     pub own_bytes: u64,
-    /// The most that was resident at a time since the process started.
+    /// The most that was resident at a time since the model was ready.
     pub peak_bytes: u64,
 }
 
@@ -18,6 +18,13 @@ impl ProcessMemory {
     pub(crate) fn of(process: u32) -> Option<Self> {
         parse(&std::fs::read_to_string(format!("/proc/{process}/status")).ok()?)
     }
+}
+
+/// Begins the count of the peak anew (proc_pid_clear_refs(5)). While a model is read, the mapped pages of its files count as
+/// resident although the system takes them back at need; after that they are gone.
+pub(crate) fn forget_peak(process: u32) {
+    // Where it cannot be done, the peak is only higher.
+    let _ = std::fs::write(format!("/proc/{process}/clear_refs"), "5");
 }
 
 /// Reads `/proc/<pid>/status` (proc_pid_status(5)).

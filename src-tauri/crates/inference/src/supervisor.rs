@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::handle::{EngineReply, Order};
+use crate::memory;
 use crate::process::{Exit, Process, ProcessEvent};
 use crate::{
     Endpoint, EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
@@ -295,6 +296,9 @@ impl Supervisor {
             },
             EngineLine::Ready(ready) => match connect(running, &ready) {
                 Ok(engine) => {
+                    if let Some(process) = running.process.id {
+                        memory::forget_peak(process);
+                    }
                     running.engine = Some(engine.clone());
                     tell(std::mem::take(&mut running.waiters), &Ok(engine));
                     EngineState::Ready {

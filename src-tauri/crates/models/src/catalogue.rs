@@ -153,6 +153,7 @@ impl CatalogueEntry {
         let config = self.config.as_ref()?;
         let architecture = config::architecture(config).ok()?;
         let family = Family::of_architecture(&architecture);
+        let overflows_f16 = family.overflows_f16();
         let obstacle = if self.runs == Some(false) {
             Some(format!(
                 "{} is made for server GPUs; the engine here cannot run its 8-bit experts.",
@@ -175,6 +176,7 @@ impl CatalogueEntry {
                 Quant::ALL.to_vec()
             },
             sees: self.modalities.iter().any(|kind| kind == "image"),
+            overflows_f16,
             tiling: Tiling::from_files(config, None, None),
             obstacle,
         })

@@ -46,7 +46,9 @@ pub enum Vision {
 pub enum Depth {
     /// Headers and configuration.
     Headers,
-    /// Also every JSON file that the engine will read, tokenizer included.
+    /// Also the small JSON files that the engine will read: before a download.
+    SmallFiles,
+    /// Also every other JSON file that it will read: the tokenizer.
     Everything,
 }
 

@@ -97,6 +97,13 @@ impl Family {
         }
     }
 
+    /// Whether its activations are larger than f16 can hold (65,504). Gemma was trained in bfloat16 and passes that in the
+    /// residual stream; transformers' documentation of Gemma 3 says so.
+    #[must_use]
+    pub fn overflows_f16(&self) -> bool {
+        self.name.starts_with("Gemma")
+    }
+
     /// Most pictures in one prompt that the publisher says it tested; none where no number is published.
     ///
     /// Source: Meta's model card of Llama 4, "tested for image understanding up to 5 input images".

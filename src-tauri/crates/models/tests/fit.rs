@@ -331,6 +331,31 @@ fn a_gpu_that_is_too_small_needs_the_computers_memory_too() {
 }
 
 #[test]
+fn a_tied_head_is_there_once_more_when_it_is_quantised() {
+    let head = |quant| {
+        let fit = fit("qwen3-vl-2b", "cpu:64GB", quant, 8192);
+        fit.weights
+            .iter()
+            .find(|line| line.class == "output_head")
+            .map(|line| line.bytes)
+    };
+    assert_eq!(head(Quant::None), None, "it is the embedding");
+    assert_eq!(head(Quant::Q8_0), Some(151_936 * 2048 / 32 * 34));
+}
+
+#[test]
+fn a_short_question_needs_no_more_of_the_cache_than_it_fills() {
+    let at = |context| fit("smolvlm-2b", "cpu:64GB", Quant::None, context);
+    let (small, large) = (at(8192), at(16_384));
+    assert!(large.kv_bytes > small.kv_bytes);
+    // Only the rotary tables grow.
+    assert!(large.total_bytes.low - small.total_bytes.low < 10_000_000);
+    // The mask of a prompt that fills the context, and its copy: 4 bytes each, quadratic.
+    let grown = large.activation_bytes - small.activation_bytes;
+    assert!(grown >= 8 * (16_384 * 16_384 - 8192 * 8192), "{grown}");
+}
+
+#[test]
 fn what_was_learned_moves_the_reserve() {
     let hardware = Hardware::of_memory(16 << 30);
     let fit = |learned_bytes| {

@@ -27,7 +27,9 @@ export const commands = {
 	attachSample: (name: string) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("attach_sample", { name })),
 	/**  A changed copy; the picture itself stays. */
 	editPicture: (id: ImageId, edit: PictureEdit) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("edit_picture", { id, edit })),
+	/**  Another page or frame of the file that a picture is from. */
 	attachPage: (of: ImageId, number: number) => typedError<AttachOutcome, CommandError>(__TAURI_INVOKE("attach_page", { of, number })),
+	/**  What is on a picture, for screen readers. */
 	describePicture: (id: ImageId, text: string) => typedError<null, CommandError>(__TAURI_INVOKE("describe_picture", { id, text })),
 	planPrompt: (text: string, images: ImageId[], conversation: ConversationId | null, parent: MessageId | null) => typedError<PromptPlan, CommandError>(__TAURI_INVOKE("plan_prompt", { text, images, conversation, parent })),
 	send: (request: SendRequest, channel: Channel<GenerationEvent>) => typedError<TurnOutcome, CommandError>(__TAURI_INVOKE("send", { request, channel })),
@@ -43,20 +45,23 @@ export const commands = {
 	/**  None if the person cancelled the dialog. */
 	chooseModelFile: () => typedError<ModelEntry | null, CommandError>(__TAURI_INVOKE("choose_model_file")),
 	forgetModel: (id: ModelId) => typedError<null, CommandError>(__TAURI_INVOKE("forget_model", { id })),
-	deviceReport: () => typedError<DeviceReport, CommandError>(__TAURI_INVOKE("device_report")),
 	modelCatalogue: () => typedError<CatalogueLine[], CommandError>(__TAURI_INVOKE("model_catalogue")),
 	fit: (question: FitQuestion) => typedError<Fit, CommandError>(__TAURI_INVOKE("fit", { question })),
 	fitHistory: () => typedError<FitRecord[], CommandError>(__TAURI_INVOKE("fit_history")),
 	hubSearch: (query: string) => typedError<HubHit[], CommandError>(__TAURI_INVOKE("hub_search", { query })),
+	/**  `text`: `owner/name`, or the address of a page or of one file. */
 	hubPreflight: (text: string) => typedError<Preflight, CommandError>(__TAURI_INVOKE("hub_preflight", { text })),
+	/**  `repository`: as `text` of [`hub_preflight`]. */
 	startDownload: (repository: string, licenceAccepted: boolean) => typedError<Download[], CommandError>(__TAURI_INVOKE("start_download", { repository, licenceAccepted })),
 	pauseDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("pause_download", { id })),
 	resumeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("resume_download", { id })),
 	removeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("remove_download", { id })),
 	listDownloads: () => typedError<Download[], CommandError>(__TAURI_INVOKE("list_downloads")),
+	/**  Where the token comes from; null: there is none. */
 	hubTokenPlace: () => typedError<string | null, CommandError>(__TAURI_INVOKE("hub_token_place")),
 	keepHubToken: (token: string) => typedError<null, CommandError>(__TAURI_INVOKE("keep_hub_token", { token })),
 	forgetHubToken: () => typedError<null, CommandError>(__TAURI_INVOKE("forget_hub_token")),
+	deviceReport: () => typedError<DeviceReport, CommandError>(__TAURI_INVOKE("device_report")),
 	updateSettings: (settings: Settings) => typedError<Settings, CommandError>(__TAURI_INVOKE("update_settings", { settings })),
 };
 
@@ -69,6 +74,14 @@ export const events = {
 };
 
 /* Types */
+/**  Something that fits instead. */
+export type Alternative = {
+	/**  High estimate; 0 for a server. */
+	total_bytes: number,
+	/**  One sentence. */
+	text: string,
+} & Change;
+
 /**  All that the first paint needs, in one answer. */
 export type AppSnapshot = {
 	version: string,
@@ -102,6 +115,37 @@ export type Attachment = {
 	pages: Pages | null,
 };
 
+/**  A line of the catalogue. */
+export type CatalogueLine = {
+	id: string,
+	name: string,
+	description: string,
+	/**  `owner/name` on the Hub; none if there is nothing to download. */
+	repository: string | null,
+	status: CatalogueStatus,
+	/**  `text`, `image`. */
+	modalities: string[],
+	/**  Exact. */
+	parameters: number | null,
+	/**  In the publisher's words. */
+	activeParameters: string | null,
+	licence: LicenceFacts | null,
+	/**  Whether the publisher wants the licence accepted on its page before a download. */
+	gated: boolean,
+	downloadBytes: number | null,
+	maxContextTokens: number | null,
+	/**  The same model where it already lies on this computer. */
+	onDisk: ModelId | null,
+	/**  At the mildest quantisation that fits; none for what was only announced. */
+	fit: Fit | null,
+};
+
+/**  Whether weights exist. */
+export type CatalogueStatus = "released" | "announced";
+
+/**  What to change. */
+export type Change = { kind: "quant"; quant: string } | { kind: "context"; context: number } | { kind: "model"; id: string; name: string; quant: string } | { kind: "server" };
+
 /**  What a paste without text brought. */
 export type ClipboardContent = { kind: "images"; outcomes: AttachOutcome[] } | { kind: "noImage" };
 
@@ -111,6 +155,9 @@ export type CommandError = {
 	message: string,
 	nextStep: string,
 };
+
+/**  Floating-point type that the engine computes in. */
+export type ComputeType = "f32" | "f16" | "bf16";
 
 /**  One conversation. */
 export type ConversationId = string;
@@ -176,6 +223,34 @@ export type DeviceReport = {
 	reason: string,
 };
 
+/**  One download. */
+export type Download = {
+	/**  `owner/name`, or `owner/name/file.gguf` where one file is downloaded. */
+	id: string,
+	repository: string,
+	state: DownloadState,
+	bytesDone: number,
+	bytesTotal: number,
+	/**  0 unless it is running. */
+	bytesPerSecond: number,
+	/**  None if nothing came lately. */
+	secondsLeft: number | null,
+};
+
+/**  Where a download stands. */
+export type DownloadState = 
+/**  Others come first. */
+{ kind: "waiting" } | { kind: "running" } | 
+/**  Everything came; checksums are compared. */
+{ kind: "verifying" } | { kind: "paused" } | 
+/**  What came stays; resuming tries again. */
+{ kind: "failed"; failure: Failure } | 
+/**  In the list of models. */
+{ kind: "done"; model: ModelId };
+
+/**  The whole list of downloads after every change, about four times a second while bytes come. */
+export type DownloadsChanged = Download[];
+
 /**  What stands in the composer of one conversation, or of a new one. */
 export type Draft = {
 	text: string,
@@ -230,6 +305,78 @@ export type FinishReason =
 /**  Something went wrong; the message's failure says what. */
 "failed";
 
+/**  The whole answer, as `paddock fit --json` prints it: bytes and tokens. */
+export type Fit = {
+	model: string,
+	parameters: number,
+	quant: string,
+	/**  Tokens. */
+	context: number,
+	compute_type: ComputeType,
+	weights: WeightLine[],
+	weights_bytes: number,
+	/**  One more token of context costs this, as this engine allocates. */
+	kv_bytes_per_token: number,
+	kv_bytes: number,
+	/**  As a server with a chunk- and window-aware cache would. */
+	kv_bytes_window_aware: number,
+	image_tokens: number,
+	image_bytes: number,
+	/**  High estimate. */
+	activation_bytes: number,
+	reserve_bytes: number,
+	total_bytes: Span,
+	hardware: string,
+	available_bytes: number,
+	verdict: Verdict,
+	/**  One sentence. */
+	reason: string,
+	/**  Largest context that fits, in tokens; 0 if none does. */
+	max_context: number,
+	alternatives: Alternative[],
+};
+
+/**  What is asked. */
+export type FitQuestion = {
+	target: FitTarget,
+	/**  Tokens of prompt and answer together; none: as much as is usual. */
+	context: number | null,
+	/**  None: as stored. */
+	quant: string | null,
+	/**  Pictures in the prompt; none: one if the model takes any. */
+	images: number | null,
+	/**  `24GiB`, `8xH100`; none: this computer as it is now. */
+	hardware: string | null,
+};
+
+/**  One load: what was predicted, what was measured. */
+export type FitRecord = {
+	model: string,
+	quant: string,
+	/**  `cpu`, `cuda:0`, `metal`. */
+	device: string,
+	/**  Tokens. */
+	context: number,
+	/**  As the plan said at that time. */
+	predictedBytes: Span,
+	/**  The most that the engine had resident until it was ended, or until now. */
+	measuredBytes: number,
+	/**  Milliseconds since 1970, UTC. */
+	atMs: number,
+};
+
+/**  Which model is asked about. */
+export type FitTarget = { kind: "catalogue"; id: string } | { kind: "model"; id: ModelId } | 
+/**  `owner/name` on the Hub, by its headers alone. */
+{ kind: "hub"; repository: string };
+
+/**  Whether a licence has to be accepted on the repository's page. */
+export type Gate = "open" | 
+/**  Accepted at once. */
+"automatic" | 
+/**  The publisher decides. */
+"manual";
+
 /**  Progress of an answer. The command's result tells the outcome, never an event. */
 export type GenerationEvent = { kind: "started"; conversation: ConversationSummary; user: Message | null; assistant: Message } | { kind: "phase"; phase: Phase } | { kind: "delta"; text: string } | { kind: "reasoning"; text: string };
 
@@ -242,6 +389,17 @@ export type Grid = {
 	rows: number,
 	/**  Tiles from left to right. */
 	columns: number,
+};
+
+/**  A result of a search. */
+export type HubHit = {
+	repository: string,
+	/**  In the last 30 days. */
+	downloads: number,
+	likes: number,
+	gated: boolean,
+	/**  `image-text-to-text`, `text-generation`. */
+	task: string | null,
 };
 
 /**  The SHA-256 of a picture's original bytes: 64 lowercase hexadecimal digits. */
@@ -295,6 +453,18 @@ export type ImageSize = {
 	heightPx: number,
 };
 
+/**  A licence, with what has to be shown. */
+export type LicenceFacts = {
+	name: string,
+	url: string | null,
+	/**  A line that has to accompany the model. */
+	notice: string | null,
+	/**  `Built with Llama`. */
+	badge: string | null,
+	/**  Where it grants less. */
+	regional: string | null,
+};
+
 export type Message = {
 	id: MessageId,
 	conversationId: ConversationId,
@@ -326,6 +496,14 @@ export type MessageStatus =
 /**  An answer that ended, well or not. */
 { kind: "finished"; reason: FinishReason };
 
+/**  How one model is loaded. */
+export type ModelChoices = {
+	device: DevicePreference,
+	contextTokens: number | null,
+	quant: string,
+	threads: number | null,
+};
+
 /**  One line of the list. */
 export type ModelEntry = {
 	id: ModelId,
@@ -351,20 +529,8 @@ export type ModelEntry = {
 	problem: Failure | null,
 	/**  What the test of its sight came to, as it would be loaded now; none if it was not tested. */
 	sight: Sight | null,
-	/**  Where it came from. */
 	source: ModelSource,
 };
-
-/**  How one model is loaded. */
-export type ModelChoices = {
-	device: DevicePreference,
-	contextTokens: number | null,
-	quant: string,
-	threads: number | null,
-};
-
-/**  Where a model came from; what was found in place is never copied or deleted. */
-export type ModelSource = "demo" | "added" | "downloaded" | "huggingFace" | "lmStudio" | "ollama";
 
 /**  `demo`, `local:<absolute path>` or `server:<id>`. */
 export type ModelId = string;
@@ -378,15 +544,34 @@ export type ModelLabel = {
 	place: string,
 };
 
-/**  A piece of a message; the order of the pieces is the order that the model sees. */
-export type Part = { kind: "text"; text: string } | { kind: "image"; image: ImageRef };
+/**  How a model came into the list. */
+export type ModelSource = 
+/**  It ships with Paddock. */
+"demo" | 
+/**  The user chose its folder or file. */
+"added" | 
+/**  Paddock downloaded it. */
+"downloaded" | 
+/**  Found in the Hugging Face cache, and used there. */
+"huggingFace" | 
+/**  Found among LM Studio's models, and used there. */
+"lmStudio" | 
+/**  Found among Ollama's models, and used there. */
+"ollama";
 
+/**  One page or frame of a file with several. */
 export type Pages = {
+	/**  The picture that keeps the file. */
 	file: ImageId,
+	/**  Counted from 1. */
 	number: number,
 	total: number,
+	/**  `page` or `frame`. */
 	unit: string,
 };
+
+/**  A piece of a message; the order of the pieces is the order that the model sees. */
+export type Part = { kind: "text"; text: string } | { kind: "image"; image: ImageRef };
 
 export type Phase = { kind: "loadingModel" } | 
 /**  `done` of `total` tiles or images. */
@@ -398,6 +583,39 @@ export type PictureEdit = {
 	quarterTurns: number,
 	/**  The part to keep; none keeps all. */
 	region: Region | null,
+};
+
+/**  What is known of a repository before its download. */
+export type Preflight = {
+	/**  `owner/name`. */
+	repository: string,
+	/**  The commit that would be downloaded. */
+	revision: string,
+	gate: Gate,
+	/**  As the model card names it: `apache-2.0`, `llama4`. */
+	licence: string | null,
+	files: PreflightFile[],
+	/**  Sum of the files. */
+	bytes: number,
+	/**  How many of them are here already. */
+	presentBytes: number,
+	/**  Free on the disk of the models folder; 0 if the system does not tell. */
+	freeBytes: number,
+	hasToken: boolean,
+	/**  Sentences worth reading. */
+	notes: string[],
+	/**  Why it cannot be downloaded or run. */
+	problem: Failure | null,
+	/**  The model, if it is here already. */
+	onDisk: ModelId | null,
+	/**  Where it would come from. */
+	host: string,
+};
+
+/**  One file that would be downloaded. */
+export type PreflightFile = {
+	path: string,
+	bytes: number,
 };
 
 /**  What sending would cost. */
@@ -431,10 +649,11 @@ export type SendRequest = {
 	text: string,
 	/**  Already attached; they go before the text, in this order. */
 	images: ImageId[],
-	/**  None: the chosen one. */
+	/**  Who answers; none: the chosen model. */
 	model: ModelId | null,
 };
 
+/**  `device`, `context_tokens`, `quant` and `threads` are those of the chosen model. */
 export type Settings = {
 	modelId: ModelId,
 	device: DevicePreference,
@@ -453,14 +672,14 @@ export type Settings = {
 	sendWithEnter: boolean,
 	/**  Keep the files as they came, beside the upright copy that is shown and sent. */
 	keepOriginals: boolean,
-	/**  None: for as long as the window is open. */
+	/**  Minutes without a question after which the model's memory is given back; none: never while the window is open. */
 	keepAliveMinutes: number | null,
+	/**  Where models are downloaded from: the address of a mirror of the Hub; none: `HF_ENDPOINT`, else the Hub itself. */
+	hubEndpoint: string | null,
+	/**  Most bytes a second of all downloads together; none: no limit. */
+	downloadBytesPerSecond: number | null,
 	/**  What was chosen for the other models when they were used last, by id. */
 	remembered: { [key in string]: ModelChoices },
-	/**  None: huggingface.co. */
-	hubEndpoint: string | null,
-	/**  None: no limit. */
-	downloadBytesPerSecond: number | null,
 };
 
 /**  What a model that takes pictures made of three test pictures. */
@@ -476,6 +695,14 @@ export type Sight =
 export type SightTested = {
 	model: ModelId,
 	sight: Sight,
+};
+
+/**  Low and high estimate. */
+export type Span = {
+	/**  With a short prompt. */
+	low: number,
+	/**  With a long prompt that is read in one piece. */
+	high: number,
 };
 
 export type Theme = "system" | "light" | "dark";
@@ -498,161 +725,6 @@ export type TurnOutcome = {
 export type Usage = {
 	promptTokens: number,
 	completionTokens: number,
-};
-
-/**  Something that fits instead. */
-export type Alternative = {
-	/**  High estimate; 0 for a server. */
-	total_bytes: number,
-	/**  One sentence. */
-	text: string,
-} & (Change);
-
-/**  What to change. */
-export type Change = { kind: "quant"; quant: string } | { kind: "context"; context: number } | { kind: "model"; id: string; name: string; quant: string } | { kind: "server" };
-
-/**  One model of the catalogue, and whether it fits this computer. */
-export type CatalogueLine = {
-	id: string,
-	name: string,
-	description: string,
-	repository: string | null,
-	status: CatalogueStatus,
-	modalities: string[],
-	parameters: number | null,
-	activeParameters: string | null,
-	licence: LicenceFacts | null,
-	gated: boolean,
-	downloadBytes: number | null,
-	maxContextTokens: number | null,
-	onDisk: ModelId | null,
-	fit: Fit | null,
-};
-
-export type CatalogueStatus = "released" | "announced";
-
-/**  Floating-point type that the engine computes in. */
-export type ComputeType = "f32" | "f16" | "bf16";
-
-/**  One repository on its way to this computer, or here. */
-export type Download = {
-	id: string,
-	repository: string,
-	state: DownloadState,
-	bytesDone: number,
-	bytesTotal: number,
-	bytesPerSecond: number,
-	secondsLeft: number | null,
-};
-
-export type DownloadState = { kind: "waiting" } | { kind: "running" } | { kind: "verifying" } | { kind: "paused" } | { kind: "failed"; failure: Failure } | { kind: "done"; model: ModelId };
-
-/**  All downloads after every change. */
-export type DownloadsChanged = Download[];
-
-/**  The whole answer, as `paddock fit --json` prints it: bytes and tokens. */
-export type Fit = {
-	model: string,
-	parameters: number,
-	quant: string,
-	/**  Tokens. */
-	context: number,
-	compute_type: ComputeType,
-	weights: WeightLine[],
-	weights_bytes: number,
-	/**  One more token of context costs this, as this engine allocates. */
-	kv_bytes_per_token: number,
-	kv_bytes: number,
-	/**  As a server with a chunk- and window-aware cache would. */
-	kv_bytes_window_aware: number,
-	image_tokens: number,
-	image_bytes: number,
-	/**  High estimate. */
-	activation_bytes: number,
-	reserve_bytes: number,
-	total_bytes: Span,
-	hardware: string,
-	available_bytes: number,
-	verdict: Verdict,
-	/**  One sentence. */
-	reason: string,
-	/**  Largest context that fits, in tokens; 0 if none does. */
-	max_context: number,
-	alternatives: Alternative[],
-};
-
-/**  What is to be planned. */
-export type FitQuestion = {
-	target: FitTarget,
-	context: number | null,
-	quant: string | null,
-	images: number | null,
-	/**  None: this computer now. */
-	hardware: string | null,
-};
-
-/**  What was predicted and measured at one load. */
-export type FitRecord = {
-	model: string,
-	quant: string,
-	device: string,
-	context: number,
-	predictedBytes: Span,
-	measuredBytes: number,
-	atMs: number,
-};
-
-export type FitTarget = { kind: "catalogue"; id: string } | { kind: "model"; id: ModelId } | { kind: "hub"; repository: string };
-
-/**  Whether the publisher wants to be asked first. */
-export type Gate = "open" | "automatic" | "manual";
-
-/**  A file of a repository that will be fetched. */
-export type PreflightFile = {
-	path: string,
-	bytes: number,
-};
-
-/**  One repository that a search found. */
-export type HubHit = {
-	repository: string,
-	downloads: number,
-	likes: number,
-	gated: boolean,
-	task: string | null,
-};
-
-export type LicenceFacts = {
-	name: string,
-	url: string | null,
-	notice: string | null,
-	badge: string | null,
-	regional: string | null,
-};
-
-/**  What a download would bring and cost. */
-export type Preflight = {
-	repository: string,
-	revision: string,
-	gate: Gate,
-	licence: string | null,
-	files: PreflightFile[],
-	bytes: number,
-	presentBytes: number,
-	freeBytes: number,
-	hasToken: boolean,
-	notes: string[],
-	problem: Failure | null,
-	onDisk: ModelId | null,
-	host: string,
-};
-
-/**  Low and high estimate. */
-export type Span = {
-	/**  With a short prompt. */
-	low: number,
-	/**  With a long prompt that is read in one piece. */
-	high: number,
 };
 
 export type Verdict = 

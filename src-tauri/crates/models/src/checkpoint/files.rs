@@ -55,7 +55,7 @@ pub async fn check_text_files(
         let Some(file) = find(files, name) else {
             continue;
         };
-        if depth == Depth::Everything && name.ends_with(".json") {
+        if depth != Depth::Headers && name.ends_with(".json") {
             json::check(source, name, json::CONFIG_LIMIT_BYTES).await?;
         }
         used.push(file.clone());

@@ -94,7 +94,7 @@ pub async fn read(
     check_image_files(&mut checkpoint, &image_files)?;
     check_quantised(&mut checkpoint, &config);
     check_form(&mut checkpoint);
-    if depth == Depth::Everything && !files::has_template(source, files, &image_files).await? {
+    if depth != Depth::Headers && !files::has_template(source, files, &image_files).await? {
         let error = CheckpointError::Unsupported {
             what: checkpoint.name.clone(),
             why: files::NO_TEMPLATE.to_owned(),

@@ -3,6 +3,7 @@
 //! Outside: comparing the sum with what there is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use paddock_devices::DeviceKind;
 use paddock_media::{ImageSize, Tiling};
@@ -76,12 +77,17 @@ impl ComputeType {
 
 /// The type to compute in: 16 bits on GPUs; on a processor 32 bits while the model is small, which is faster and never
 /// overflows, else 16 bits, which halves the memory (bf16 does not exist on processors in candle 0.10.2). GGUF models
-/// always have 16-bit caches there.
+/// always have 16-bit caches there. Gemma's activations pass what 16 bits of f16 can hold.
 #[must_use]
-pub fn compute_type(kind: DeviceKind, form: Form, parameters: u64) -> ComputeType {
+pub fn compute_type(kind: DeviceKind, model: &FitModel) -> ComputeType {
     match kind {
         DeviceKind::Cuda | DeviceKind::Metal => ComputeType::Bf16,
-        DeviceKind::Cpu if form != Form::Gguf && parameters < 4_000_000_000 => ComputeType::F32,
+        DeviceKind::Cpu
+            if model.form != Form::Gguf
+                && (model.parameters < 4_000_000_000 || model.overflows_f16) =>
+        {
+            ComputeType::F32
+        }
         DeviceKind::Cpu => ComputeType::F16,
     }
 }
@@ -170,7 +176,7 @@ pub(crate) fn weights(model: &FitModel, quant: Quant, compute: ComputeType) -> V
     }
     // A tied head is the embedding once more: as stored from GGUF, quantised in place from other files
     // (`ReplicatedLayer::from_linear` of mistralrs-quant 0.8.1). Without quantisation both are one.
-    if !lines.contains_key(&WeightClass::OutputHead) {
+    if let Entry::Vacant(head) = lines.entry(WeightClass::OutputHead) {
         let bytes: u64 = model
             .weights
             .iter()
@@ -181,7 +187,7 @@ pub(crate) fn weights(model: &FitModel, quant: Quant, compute: ComputeType) -> V
             })
             .sum();
         if bytes > 0 {
-            lines.insert(WeightClass::OutputHead, (0, bytes));
+            head.insert((0, bytes));
         }
     }
     lines
@@ -246,9 +252,16 @@ pub(crate) fn ledger(
     };
     let (kv_bytes, kv_low_bytes) = (allocated(context), allocated(short + SHORT_ANSWER_TOKENS));
     let loading = loading(model, hardware, quant, compute, tokenizer(model));
+    // A cache that grows while an answer is written is copied into a larger one, and the allocator keeps what it leaves:
+    // pieces too small for the next step (`SingleCache::append`).
+    let outgrown = match hardware.kind() {
+        DeviceKind::Cpu => allocated(SHORT_PROMPT_TOKENS),
+        DeviceKind::Cuda | DeviceKind::Metal => 0,
+    };
     // While weights are read there is no cache yet, so only what goes beyond it counts.
     let activation = |prompt: u64, kv: u64| {
         activation(model, hardware, quant, compute, context, prompt)
+            .saturating_add(outgrown)
             .max(loading.most.saturating_sub(kv))
     };
     Ledger {

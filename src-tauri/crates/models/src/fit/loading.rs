@@ -13,7 +13,7 @@ use crate::{Form, Quant, WeightClass, WeightGroup};
 const KEPT_BLOCK_BYTES: u64 = 32 << 20;
 
 /// What loading takes besides what stays.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct LoadingBytes {
     /// At its worst moment, beyond weights and reserve.
     pub most: u64,

@@ -18,6 +18,8 @@ pub struct FitModel {
     pub quants: Vec<Quant>,
     /// Whether pictures are to be planned for.
     pub sees: bool,
+    /// Whether its activations are larger than f16 can hold.
+    pub overflows_f16: bool,
     pub tiling: Option<Tiling>,
     /// Why the engine cannot run it whatever the memory; a sentence.
     pub obstacle: Option<String>,
@@ -33,6 +35,7 @@ impl From<&Checkpoint> for FitModel {
             weights: checkpoint.weights.clone(),
             quants: checkpoint.quants.clone(),
             sees: checkpoint.vision == Vision::Supported,
+            overflows_f16: checkpoint.family.overflows_f16(),
             tiling: checkpoint.tiling.clone(),
             obstacle: checkpoint
                 .blocking

@@ -34,10 +34,12 @@ pub struct FitRequest {
 /// Low and high estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Span {
-    /// With a short prompt, and no more of the cache than it needs.
+    // And no more of the cache than it needs.
+    /// With a short prompt.
     #[specta(type = u32)]
     pub low: u64,
-    /// With a long prompt that is read in one piece: on a processor one that fills the context, on a GPU of 8,192 tokens.
+    // On a processor one that fills the context, on a GPU of 8,192 tokens.
+    /// With a long prompt that is read in one piece.
     #[specta(type = u32)]
     pub high: u64,
 }
@@ -192,7 +194,7 @@ pub fn plan(
 ) -> Fit {
     let compute = request
         .compute
-        .unwrap_or_else(|| compute_type(hardware.kind(), model.form, model.parameters));
+        .unwrap_or_else(|| compute_type(hardware.kind(), model));
     let images = request
         .images
         .unwrap_or(u32::from(model.sees))
@@ -220,9 +222,13 @@ pub fn plan(
     let total_bytes = plan.total(&lines);
     let available_bytes = hardware.total_bytes();
     let max_context = plan.max_context(quant);
+    // A context that is asked for has to fit as a whole; only what a prompt that fills it takes besides may not.
+    let with_context = total_bytes
+        .low
+        .saturating_add(lines.kv_bytes.saturating_sub(lines.kv_low_bytes));
     let verdict = if total_bytes.high <= available_bytes {
         Verdict::Fits
-    } else if total_bytes.low <= available_bytes {
+    } else if with_context <= available_bytes {
         Verdict::Tight
     } else if hardware.kind() != DeviceKind::Cpu
         && total_bytes.high <= available_bytes.saturating_add(hardware.ram_free_bytes)
@@ -369,7 +375,7 @@ fn fitting(id: &str, other: &FitModel, plan: &Plan<'_>, context: u64) -> Option<
         model: other,
         hardware: plan.hardware,
         images: u64::from(other.sees),
-        compute: compute_type(plan.hardware.kind(), other.form, other.parameters),
+        compute: compute_type(plan.hardware.kind(), other),
         learned: plan.learned,
     };
     let (quant, high) = other
