@@ -55,6 +55,8 @@ struct State {
     faults: HashMap<String, Vec<(Fault, u32)>>,
     api_faults: Vec<(u16, Vec<(&'static str, String)>)>,
     seen: Vec<Seen>,
+    /// Checksums (SHA-256, git) by repository and path: made once, as the Hub does.
+    sums: HashMap<(String, String), (String, String)>,
     /// Bytes of content sent, by path.
     sent: HashMap<String, u64>,
     /// Signatures made so far; those below `valid_from` have expired.
@@ -97,11 +99,20 @@ impl HubServer {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind("127.0.0.1:0").await.expect("a free port"),
         };
+        let sums = repos
+            .iter()
+            .flat_map(|repo| repo.files.iter().map(move |file| (repo, file)))
+            .map(|(repo, (path, content))| {
+                let sums = (sha256(content), git_hash(content));
+                ((repo.name.clone(), path.clone()), sums)
+            })
+            .collect();
         let server = Self {
             hub: hub.local_addr().expect("an address"),
             cdn: cdn.local_addr().expect("an address"),
             state: Arc::new(Mutex::new(State {
                 repos,
+                sums,
                 ..State::default()
             })),
         };
@@ -217,6 +228,11 @@ impl HubServer {
         Ok(())
     }
 
+    fn sums(&self, repo: &str, path: &str) -> (String, String) {
+        let key = (repo.to_owned(), path.to_owned());
+        self.state().sums.get(&key).cloned().unwrap_or_default()
+    }
+
     /// The repository whose name a path begins with, and what follows.
     fn repo(&self, path: &str) -> Option<(Repo, String)> {
         let state = self.state();
@@ -310,10 +326,11 @@ impl HubServer {
         for (path, content) in repo.files.iter().skip(from).take(PAGE) {
             let mut entry = json!({"type": "file", "path": path, "size": content.len()});
             if hashes {
-                entry["oid"] = json!(git_hash(content));
+                let (sha256, git) = self.sums(&repo.name, path);
+                entry["oid"] = json!(git);
                 if content.len() > LARGE_BYTES {
                     entry["lfs"] =
-                        json!({"oid": sha256(content), "size": content.len(), "pointerSize": 134});
+                        json!({"oid": sha256, "size": content.len(), "pointerSize": 134});
                 }
             }
             entries.push(entry);
@@ -367,7 +384,10 @@ impl HubServer {
             ),
             ("X-Repo-Commit", COMMIT.to_owned()),
             ("X-Linked-Size", content.len().to_string()),
-            ("X-Linked-Etag", format!("\"{}\"", sha256(content))),
+            (
+                "X-Linked-Etag",
+                format!("\"{}\"", self.sums(&repo.name, file).0),
+            ),
         ];
         answer(stream, 302, &headers, b"Found. Redirecting").await
     }

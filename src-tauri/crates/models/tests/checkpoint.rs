@@ -555,6 +555,8 @@ mod gguf_files {
         for place in [part(1), part(2), folder.path().to_owned()] {
             let checkpoint = inspect(&place).unwrap();
             assert_eq!(checkpoint.parameters, 3072, "{}", place.display());
+            let why = checkpoint.blocking.unwrap().message;
+            assert!(why.contains("comes in 2"), "{why}");
         }
         std::fs::remove_file(part(2)).unwrap();
         assert!(
