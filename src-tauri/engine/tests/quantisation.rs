@@ -201,6 +201,9 @@ fn resident(model: &Path, quant: &str) -> u64 {
             quant,
         ])
         .env(TOKEN_VARIABLE, "0123456789abcdef0123456789abcdef")
+        // What is freed while loading goes back to the system at once: otherwise the allocator keeps more or less of it.
+        .env("MALLOC_MMAP_THRESHOLD_", "65536")
+        .env("MALLOC_TRIM_THRESHOLD_", "65536")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
