@@ -105,12 +105,12 @@ pub async fn read(
             checkpoint.block(&error);
         }
     }
-    if parts.len() > 1 {
+    if checkpoint.files.len() > 1 {
         let error = CheckpointError::Unsupported {
             what: checkpoint.name.clone(),
             why: format!(
                 "the engine reads a GGUF model from one file, and this one comes in {}; `llama-gguf-split --merge` joins them",
-                parts.len()
+                checkpoint.files.len()
             ),
         };
         checkpoint.block(&error);
