@@ -50,10 +50,7 @@ pub fn run() -> ExitCode {
 fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     let places = Places::find()?;
     let chat = tauri::async_runtime::block_on(async {
-        let chat = Chat::open(places.chat_config()).await?;
-        // The model is loaded while the window is drawn.
-        chat.preload();
-        Ok::<_, ChatError>(chat)
+        Ok::<_, ChatError>(Chat::open(places.chat_config()).await?)
     })
     .map_err(|error| error.failure().to_string())?;
     forward_engine_changes(app.handle().clone(), &chat);
@@ -65,13 +62,16 @@ fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
             let _ = SightTested { model, sight }.emit(&page);
         });
     });
-    app.manage(chat);
+    app.manage(chat.clone());
     app.manage(Offer::default());
     WebviewWindowBuilder::new(app, "main", WebviewUrl::App("index.html".into()))
         .title(TITLE)
         .inner_size(1120.0, 780.0)
         .min_inner_size(420.0, 360.0)
         .build()?;
+    // The model is loaded while the page is drawn, and not earlier: without a session bus, making a window forks and reads
+    // from a pipe until the other end is closed, which an engine process that inherited it would keep open for ever.
+    tauri::async_runtime::block_on(async { chat.preload() });
     Ok(())
 }
 

@@ -153,11 +153,10 @@ async fn a_model_that_does_not_fit_beside_the_other_gets_its_memory_first() {
     answer(exchange, "Pear").await;
     let outcome = sent.await.unwrap().unwrap();
     assert_eq!(outcome.assistant.model.unwrap().name, "scout");
-    // And back again, on its own.
+    // And back again.
     turn(&mut s, request("Name a vegetable"), "Leek").await;
     let engines = pids(s.folder.path());
-    assert_eq!(engines.len(), 3);
-    assert!(!is_alive(engines[1]) && is_alive(engines[2]));
+    assert!(engines.len() == 3 && is_alive(engines[2]), "{engines:?}");
 }
 
 #[tokio::test]

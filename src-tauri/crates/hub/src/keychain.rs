@@ -13,7 +13,26 @@ const SERVICE: &str = "Paddock (Hugging Face Hub)";
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Keychain;
 
+/// Without a session bus libdbus starts one if it can, and forks and waits to find out; that is not for us to do.
+#[cfg(target_os = "linux")]
+fn session_bus() -> bool {
+    let address = std::env::var_os("DBUS_SESSION_BUS_ADDRESS");
+    let folder = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from);
+    address.is_some_and(|address| !address.is_empty())
+        || folder.is_some_and(|folder| folder.join("bus").exists())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_bus() -> bool {
+    true
+}
+
 fn entry(endpoint: &str) -> Result<Entry, TokenError> {
+    if !session_bus() {
+        return Err(TokenError::NoKeychain {
+            detail: "there is no session bus".to_owned(),
+        });
+    }
     Entry::new(SERVICE, endpoint).map_err(|error| of(&error))
 }
 
