@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use paddock_chat::{Chat, ChatError};
+use paddock_chat::Chat;
 use tauri::{App, AppHandle, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder};
 use tauri_specta::Event;
 
@@ -49,10 +49,8 @@ pub fn run() -> ExitCode {
 /// The composition root: the use cases on their places, then the window that shows them.
 fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     let places = Places::find()?;
-    let chat = tauri::async_runtime::block_on(async {
-        Ok::<_, ChatError>(Chat::open(places.chat_config()).await?)
-    })
-    .map_err(|error| error.failure().to_string())?;
+    let chat = tauri::async_runtime::block_on(Chat::open(places.chat_config()))
+        .map_err(|error| error.failure().to_string())?;
     forward_engine_changes(app.handle().clone(), &chat);
     forward_downloads(app.handle().clone(), &chat);
     let page = app.handle().clone();
