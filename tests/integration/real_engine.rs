@@ -440,11 +440,19 @@ async fn a_benchmark_times_loading_reading_writing_and_looking() {
         &report.load_ms,
         &report.first_token_ms,
         &report.prompt_tokens_per_second,
-        &report.answer_tokens_per_second,
     ] {
         assert_eq!(times.len(), 2, "{report:?}");
         assert!(times.iter().all(|value| *value > 0.0), "{report:?}");
     }
+    // An answer whose words all came in one piece says nothing about the speed of writing.
+    assert!(report.answer_tokens_per_second.len() <= 2, "{report:?}");
+    assert!(
+        report
+            .answer_tokens_per_second
+            .iter()
+            .all(|value| *value > 0.0),
+        "{report:?}"
+    );
     assert!(report.prompt_tokens[0] > 400, "{report:?}");
     let cut: Vec<_> = report
         .pictures

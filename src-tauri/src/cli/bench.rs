@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use super::{Stop, loading::Loading, print};
 use crate::places::Places;
 
-/// Loads the model, asks it short and long questions and about two pictures of its own, and prints the medians:
-/// milliseconds until it is loaded, until the first word of an answer to a short question, and until the first word about
-/// a picture (a small one, and one that is cut into four tiles where the model cuts pictures); tokens a second of reading
-/// a long prompt and of writing an answer. A model that takes more than ten seconds to load is loaded once.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It loads the model, asks short and long questions and about two pictures of its own, and prints medians: milliseconds until
+it is loaded, until the first word of an answer to a short question, and until the first word about a picture (a small one,
+and one that is cut into four tiles where the model cuts pictures); tokens a second of reading a long prompt and of writing
+an answer. A model that takes more than ten seconds to load is loaded once.")]
 pub struct Bench {
     #[command(flatten)]
     loading: Loading,

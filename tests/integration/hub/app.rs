@@ -168,7 +168,7 @@ async fn the_command_line_downloads_and_plans() {
         ],
     )
     .await;
-    assert_eq!(json(&fit)["verdict"], "Fits");
+    assert_eq!(json(&fit)["verdict"], "fits");
     assert!(
         server.sent(None) < 200_000 && !data.exists(),
         "headers only, nothing kept"

@@ -231,7 +231,10 @@ impl Chat {
             tokio::select! {
                 biased;
                 () = self.until_busy() => {}
-                answers = self.ask_all(&spec, &probes) => break answers?,
+                answers = self.ask_all(&spec, &probes) => match answers? {
+                    Some(answers) => break answers,
+                    None => return Ok(None),
+                },
             }
         };
         let right = probes
@@ -256,10 +259,21 @@ impl Chat {
         Ok(Some((id, sight)))
     }
 
-    async fn ask_all(&self, spec: &LoadSpec, probes: &[Probe]) -> Result<Vec<String>, ChatError> {
+    /// None if another model was chosen meanwhile: this one is not loaded again for a test.
+    async fn ask_all(
+        &self,
+        spec: &LoadSpec,
+        probes: &[Probe],
+    ) -> Result<Option<Vec<String>>, ChatError> {
+        let snapshot = self.engine_snapshot();
+        if snapshot.model.as_ref() != Some(&spec.model)
+            || !matches!(snapshot.state, EngineState::Ready { .. })
+        {
+            return Ok(None);
+        }
+        let engine = self.engines().main().ready(spec.clone()).await?;
         let mut answers = Vec::with_capacity(probes.len());
         for probe in probes {
-            let engine = self.engines().main().ready(spec.clone()).await?;
             let png = encode_png(&probe.picture).map_err(|e| ChatError::Refused(e.failure()))?;
             let picture = ImageData {
                 mime: "image/png",
@@ -286,7 +300,7 @@ impl Chat {
             }
             answers.push(answer);
         }
-        Ok(answers)
+        Ok(Some(answers))
     }
 
     async fn until_idle(&self) {
