@@ -73,13 +73,32 @@ pub(crate) fn gif(bytes: &[u8]) -> u32 {
     }
 }
 
-/// ANMF chunks of a WebP file (RFC 9649, 2.7.1.1); 0 for a still picture.
-pub(crate) fn webp(bytes: &[u8]) -> u32 {
-    let mut frames = 0;
+/// What a walk over WebP chunks finds.
+#[derive(Debug, Default)]
+pub(crate) struct WebPChunks<'a> {
+    /// ANMF chunks; 0 for a still picture.
+    pub frames: u32,
+    /// Exif block, beginning at its TIFF header.
+    pub exif: Option<&'a [u8]>,
+    pub icc: Option<&'a [u8]>,
+    /// One of the two should be longer than the file.
+    pub cut_off: bool,
+}
+
+/// RFC 9649, 2.3 and 2.7.1: kind, length, data, and a byte of padding after an odd length.
+pub(crate) fn webp(bytes: &[u8]) -> WebPChunks<'_> {
+    let mut found = WebPChunks::default();
     let mut at = 12;
     while let Some(&[ref kind @ .., l0, l1, l2, l3]) = bytes.get(at..at + 8) {
-        frames += u32::from(kind == b"ANMF");
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        let data = bytes.get(at + 8..).and_then(|rest| rest.get(..length));
+        match kind {
+            b"ANMF" => found.frames += 1,
+            b"EXIF" => found.exif = found.exif.or(data),
+            b"ICCP" => found.icc = found.icc.or(data),
+            _ => {}
+        }
+        found.cut_off |= data.is_none() && matches!(kind, b"EXIF" | b"ICCP");
         at = at
             .saturating_add(8)
             .saturating_add(length)
@@ -88,7 +107,11 @@ pub(crate) fn webp(bytes: &[u8]) -> u32 {
             break;
         }
     }
-    frames
+    // Some writers keep JPEG's prefix.
+    found.exif = found
+        .exif
+        .map(|exif| exif.strip_prefix(b"Exif\0\0".as_slice()).unwrap_or(exif));
+    found
 }
 
 /// Whether a WebP file is shorter than its first line says.

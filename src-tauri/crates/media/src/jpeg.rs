@@ -98,7 +98,7 @@ pub(crate) fn markers(bytes: &[u8]) -> Result<Markers, MediaError> {
 }
 
 /// The next marker's code; skips fill bytes and coded pixels.
-fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
+pub(crate) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         let skipped = memchr::memchr(0xFF, bytes.get(*at..)?)?;
         *at += skipped;
@@ -115,7 +115,7 @@ fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
 }
 
 /// The body of the segment whose length field is at `at`, and moves on behind it.
-fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
+pub(crate) fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
     let &[high, low] = bytes.get(*at..*at + 2)? else {
         return None;
     };

@@ -254,14 +254,17 @@ fn probe_gif(bytes: &[u8]) -> Result<Probe, MediaError> {
 
 fn probe_webp(bytes: &[u8]) -> Result<Probe, MediaError> {
     let failed = |e| damaged(Format::WebP, e);
-    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
     let (width_px, height_px) = decoder.dimensions();
     let alpha = decoder.color_type().has_alpha();
-    let exif = decoder.exif_metadata().map_err(failed)?;
-    let orientation = exif.map_or(Orientation::Upright, |exif| {
-        // Some writers keep JPEG's prefix.
-        exif_orientation(exif.strip_prefix(b"Exif\0\0".as_slice()).unwrap_or(&exif))
-    });
+    // The decoder would allocate as much for metadata as a chunk claims to have.
+    let chunks = frames::webp(bytes);
+    if chunks.cut_off {
+        return Err(MediaError::Truncated {
+            format: Format::WebP,
+        });
+    }
+    let orientation = chunks.exif.map_or(Orientation::Upright, exif_orientation);
     let probe = Probe::raster(
         Format::WebP,
         ImageSize {
@@ -271,7 +274,7 @@ fn probe_webp(bytes: &[u8]) -> Result<Probe, MediaError> {
         orientation,
     );
     Ok(Probe {
-        frames: frames::webp(bytes).max(1),
+        frames: chunks.frames.max(1),
         alpha,
         ..probe
     })

@@ -170,3 +170,13 @@ fn a_further_page_or_frame_can_be_chosen() {
         }
     }
 }
+
+#[test]
+fn metadata_that_claim_gigabytes_are_not_allocated() {
+    let path = root().join("tests/fixtures/images/intake/exif_6.webp");
+    let mut bytes = std::fs::read(path).unwrap();
+    let at = bytes.windows(4).position(|kind| kind == b"EXIF").unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&0xFFFF_FF00_u32.to_le_bytes());
+    let error = probe(&bytes, &Limits::DEFAULT).unwrap_err();
+    assert_eq!(error.code(), "imageTruncated", "{error}");
+}

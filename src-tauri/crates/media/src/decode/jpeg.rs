@@ -5,7 +5,7 @@
 use image::RgbImage;
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::Stored;
+use super::{Stored, jpeg_halves};
 use crate::colour::{Canvas, Channels, Colour};
 use crate::{Format, ImageSize, MediaError, Note, Probe, jpeg};
 
@@ -69,18 +69,27 @@ pub(super) fn decode(
         &markers.icc.map_or(Colour::Srgb, Colour::Icc),
     )?;
     let pitch = header.width * format.size();
-    // The canvas has found out that there is memory for it; zeros that the system gives are not written a second time.
-    let mut pixels = vec![0; pitch * header.height];
-    let target = Image {
-        pixels: pixels.as_mut_slice(),
-        width: header.width,
-        pitch,
-        height: header.height,
-        format,
+    let halves = (scale == ScalingFactor::ONE && channels == Channels::Rgb)
+        .then(|| jpeg_halves::decode(bytes, size))
+        .flatten();
+    let mut pixels = match halves {
+        Some(pixels) => pixels,
+        None => {
+            // The canvas has found out that there is memory for it.
+            let mut pixels = vec![0; pitch * header.height];
+            let target = Image {
+                pixels: pixels.as_mut_slice(),
+                width: header.width,
+                pitch,
+                height: header.height,
+                format,
+            };
+            if let Err(problem) = decoder.decompress(bytes, target) {
+                notes.push(harmless(problem)?);
+            }
+            pixels
+        }
     };
-    if let Err(problem) = decoder.decompress(bytes, target) {
-        notes.push(harmless(problem)?);
-    }
     if markers.adobe && channels == Channels::Cmyk {
         pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
     }

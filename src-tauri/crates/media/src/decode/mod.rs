@@ -7,7 +7,9 @@ pub(crate) mod avif;
 pub(crate) mod guard;
 #[cfg(feature = "heic")]
 pub(crate) mod heic;
+mod huffman;
 mod jpeg;
+mod jpeg_halves;
 #[cfg(feature = "pdf")]
 pub(crate) mod pdf;
 pub(crate) mod png;

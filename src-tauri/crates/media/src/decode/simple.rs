@@ -38,7 +38,7 @@ pub(super) fn decode(
         Format::WebP => {
             let mut decoder = WebPDecoder::new(input).map_err(failed)?;
             decoder.set_limits(bounds).map_err(failed)?;
-            let icc = decoder.icc_profile().map_err(failed)?;
+            let icc = frames::webp(bytes).icc.map(<[u8]>::to_vec);
             let picture = if number == 1 {
                 DynamicImage::from_decoder(decoder).map_err(failed)?
             } else {
