@@ -161,9 +161,9 @@ impl Job {
     async fn fetch_missing(self: &Arc<Self>) -> Result<(), HubError> {
         *lock(&self.queue) = self.file.missing().into_iter().collect();
         let options = self.content.hub().options();
-        let runs = (lock(&self.queue).len() as u64).div_ceil(options.run_parts.max(1));
+        let parts = lock(&self.queue).len();
         let mut workers = JoinSet::new();
-        for _ in 0..runs.min(options.connections as u64) {
+        for _ in 0..parts.min(options.connections.max(1)) {
             let job = self.clone();
             workers.spawn(async move { job.work().await });
         }
@@ -198,12 +198,16 @@ impl Job {
         }
     }
 
-    /// The first missing parts that follow each other.
+    /// The first missing parts that follow each other; fewer towards the end, so that no connection is left alone with much
+    /// and the checksum, which needs the parts in order, is not far behind the last of them.
     fn take_run(&self) -> Option<Range<u64>> {
+        let options = self.content.hub().options();
         let mut queue = lock(&self.queue);
+        let share = queue.len() as u64 / (2 * options.connections.max(1) as u64);
+        let most = share.clamp(1, options.run_parts.max(1));
         let first = queue.pop_first()?;
         let mut end = first + 1;
-        while end - first < self.content.hub().options().run_parts && queue.remove(&end) {
+        while end - first < most && queue.remove(&end) {
             end += 1;
         }
         Some(first..end)
