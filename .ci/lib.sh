@@ -47,7 +47,7 @@ need_packages() {
 }
 
 build_packages="build-essential cmake nasm pkg-config patch libssl-dev libdbus-1-dev libwebkit2gtk-4.1-dev"
-test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0"
+test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0 dbus gnome-keyring"
 
 # --- never stale ---------------------------------------------------------------------------------
 

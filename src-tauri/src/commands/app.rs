@@ -1,6 +1,6 @@
 //! The first picture of everything, and what reaches out of the window.
 
-use paddock_chat::{Chat, Settings};
+use paddock_chat::{Chat, Settings, default_hub_endpoint};
 use paddock_conversation::ConversationSummary;
 use paddock_devices::DeviceReport;
 use paddock_inference::EngineSnapshot;
@@ -24,6 +24,8 @@ pub struct AppSnapshot {
     pub conversations: Vec<ConversationSummary>,
     pub models: Vec<ModelEntry>,
     pub devices: DeviceReport,
+    /// The server that models are downloaded from where the settings name none.
+    pub default_hub_endpoint: String,
 }
 
 #[tauri::command]
@@ -42,6 +44,7 @@ pub async fn app_snapshot(chat: State<'_, Chat>) -> Result<AppSnapshot> {
         conversations: conversations?,
         models: models?,
         devices: devices?,
+        default_hub_endpoint: default_hub_endpoint(),
     })
 }
 

@@ -5,6 +5,8 @@
 
 mod app;
 mod download;
+#[cfg(target_os = "linux")]
+mod keychain;
 mod process;
 mod queue;
 mod refusals;

@@ -125,6 +125,17 @@ impl<'display> App<'display> {
                     .open(output("app.log"))
                     .expect("tests/output/app.log")
             };
+            // Models of other programs, and servers, that only the real user has.
+            for name in [
+                "HF_HOME",
+                "HF_HUB_CACHE",
+                "HUGGINGFACE_HUB_CACHE",
+                "OLLAMA_MODELS",
+                "HF_ENDPOINT",
+                "HF_TOKEN",
+            ] {
+                command.env_remove(name);
+            }
             command
                 .stdout(Stdio::from(log()))
                 .stderr(Stdio::from(log()));

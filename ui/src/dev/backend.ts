@@ -80,6 +80,7 @@ export const commands: Record<string, (input: Input) => unknown> = {
     conversations: talk.listed(null),
     models: [...computer.models],
     devices: computer.devices(),
+    defaultHubEndpoint: "https://huggingface.co",
   }),
   open_link: ({ id }) => id,
   copy_text: ({ text }) => navigator.clipboard?.writeText(text),

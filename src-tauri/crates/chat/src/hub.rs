@@ -55,6 +55,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Where models are downloaded from if nothing is set: what `HF_ENDPOINT` names, else the Hub itself.
+#[must_use]
+pub fn default_hub_endpoint() -> String {
+    HubOptions::from_environment(variable).endpoint
+}
+
 /// How the Hub is reached: the environment's token goes before the keychain's, which is kept for each endpoint apart.
 /// Blocks.
 fn hub_options(endpoint: Option<&str>, keychain: &dyn TokenStore) -> HubOptions {

@@ -90,6 +90,8 @@ export type AppSnapshot = {
 	conversations: ConversationSummary[],
 	models: ModelEntry[],
 	devices: DeviceReport,
+	/**  The server that models are downloaded from where the settings name none. */
+	defaultHubEndpoint: string,
 };
 
 /**  What became of one file. */

@@ -23,6 +23,7 @@ import { ChatState } from "./chat.svelte";
 import { ComposerState } from "./composer.svelte";
 import { DownloadsState, modelOf } from "./downloads.svelte";
 import { FitState, type FitChoice } from "./fit.svelte";
+import { hostOf } from "./groups";
 import { HubState } from "./hub.svelte";
 import { ModelsState } from "./models.svelte";
 
@@ -45,6 +46,8 @@ export class AppState {
   started = $state(false);
   failure = $state<PaddockError | null>(null);
   version = $state("");
+  /** The server for models where the settings name none. */
+  defaultHubEndpoint = $state("");
   settings = $state.raw<Settings | null>(null);
   engine = $state.raw<EngineSnapshot>({ revision: -1, model: null, state: { kind: "empty" } });
   conversations = $state.raw<ConversationSummary[]>([]);
@@ -71,6 +74,8 @@ export class AppState {
   readonly hub = new HubState();
   readonly fit = new FitState();
   readonly model = $derived(this.models.find(this.settings?.modelId));
+  /** The host that searching and downloading ask. */
+  readonly hubHost = $derived(hostOf(this.settings?.hubEndpoint || this.defaultHubEndpoint));
 
   #nextToast = 0;
   #searchRound = 0;
@@ -86,6 +91,7 @@ export class AppState {
       ]);
       const snapshot = await ipc.appSnapshot();
       this.version = snapshot.version;
+      this.defaultHubEndpoint = snapshot.defaultHubEndpoint;
       this.settings = snapshot.settings;
       this.conversations = snapshot.conversations;
       this.models.list = snapshot.models;

@@ -28,6 +28,7 @@ const snapshot = {
   conversations: [],
   models: [],
   devices: { devices: [], selected: "cpu", reason: "" },
+  defaultHubEndpoint: "https://huggingface.co",
 } as unknown as AppSnapshot;
 
 let handlers: Record<string, Handler>;
@@ -161,6 +162,14 @@ describe("asking", () => {
 });
 
 describe("the composer", () => {
+  it("says which server is asked for models, before it is asked", async () => {
+    handlers.update_settings = (args) => args.settings;
+    const app = await started();
+    expect(app.hubHost).toBe("huggingface.co");
+    await app.saveSettings({ hubEndpoint: "https://hub.example.org/mirror" });
+    expect(app.hubHost).toBe("hub.example.org");
+  });
+
   it("keeps a refused file's reason and the good ones", async () => {
     const app = await started();
     const failure = { code: "empty", message: "The file is empty.", nextStep: "Try another." };

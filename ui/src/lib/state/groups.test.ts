@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { catalogueGroups, hubHost, isAddress, pickerGroups } from "./groups";
+import { catalogueGroups, hostOf, isAddress, pickerGroups } from "./groups";
 import { entry, line } from "./models.fixture";
 
 const names = (list: { id: string }[]) => list.map((one) => one.id);
@@ -50,9 +50,8 @@ describe("the field for models", () => {
     expect(isAddress(text)).toBe(false);
   });
 
-  it("names the host that is asked", () => {
-    expect([null, "", "https://hf-mirror.example/", "http://127.0.0.1:8080", "no address"].map(hubHost)).toEqual([
-      "huggingface.co",
+  it("names the host of an address", () => {
+    expect(["https://huggingface.co", "https://hf-mirror.example/", "http://127.0.0.1:8080", "no address"].map(hostOf)).toEqual([
       "huggingface.co",
       "hf-mirror.example",
       "127.0.0.1:8080",

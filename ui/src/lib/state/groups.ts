@@ -79,9 +79,8 @@ export function isAddress(text: string): boolean {
   return /^https?:\/\/\S+$/i.test(plain) || /^[\w.-]+\/[\w.-]+$/.test(plain) || /^[\w-]+(\.[\w-]+)+\/\S+\/\S+$/.test(plain);
 }
 
-/** The host that searching and downloading ask. */
-export function hubHost(endpoint: string | null | undefined): string {
-  if (!endpoint) return "huggingface.co";
+/** The host of a server's address, as one reads it. */
+export function hostOf(endpoint: string): string {
   try {
     return new URL(endpoint).host || endpoint;
   } catch {
