@@ -137,6 +137,8 @@ async fn pictures_are_kept_once_shown_in_every_form_and_survive_a_restart() {
         let again = s.chat.picture(picture.id.clone(), form).await.unwrap();
         assert_eq!(again.bytes, before.bytes);
     }
+    let kept = [place.join("original"), place.join("upright.png")];
+    assert!(kept.iter().all(|file| file.is_file()));
     let plan = s
         .chat
         .plan_prompt(String::new(), vec![picture.id.clone()], None, None)
@@ -358,6 +360,12 @@ async fn another_page_of_a_file_is_a_picture_of_its_own() {
     let gif = std::fs::read(intake.join("animated.gif")).unwrap();
     let frame = attach(&s.chat, "cat.gif", gif).await;
     assert_eq!(frame.pages, None);
+    // Without the file, what is made of it is kept at once.
+    let pictures = s.folder.path().join("data/pictures");
+    let place = pictures.join(&frame.id.as_str()[..2]);
+    let place = place.join(&frame.id.as_str()[2..]);
+    let kept = ["original", "upright.png", "thumb.jpg"].map(|name| place.join(name).is_file());
+    assert_eq!(kept, [false, true, true]);
     let AttachOutcome::Refused { failure, .. } = page(&frame, 2).await else {
         panic!("a frame of a file that was not kept was taken")
     };

@@ -124,6 +124,7 @@ impl Chat {
     /// Ends running answers (they are kept as interrupted) and the engines.
     pub async fn shutdown(&self) {
         self.0.active.close();
+        self.0.decoders.close();
         let written = async {
             while !self.0.active.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -134,7 +135,7 @@ impl Chat {
         self.0.engines.stop().await;
     }
 
-    /// Leave to decode a picture.
+    /// Leave to decode a picture; none when the window is closing.
     pub(crate) async fn decoder(&self) -> Option<SemaphorePermit<'_>> {
         self.0.decoders.acquire().await.ok()
     }

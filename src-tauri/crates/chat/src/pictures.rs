@@ -4,6 +4,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use paddock_conversation::{Attachment, Failure, ImageId, ImageSize, Pages};
 use paddock_inference::ImageData;
@@ -36,12 +37,36 @@ impl Chat {
             .blocking(move |chat| take_in(chat.store(), &file, &bytes, keep_original, now_ms()))
             .await;
         match attached {
-            Ok(attachment) => AttachOutcome::Attached { attachment },
+            Ok(attachment) => {
+                if keep_original {
+                    self.make_upright_later(attachment.id.clone());
+                }
+                AttachOutcome::Attached { attachment }
+            }
             Err(error) => AttachOutcome::Refused {
                 name,
                 failure: error.failure(),
             },
         }
+    }
+
+    /// Of a photograph the upright copy takes longer than all the rest, and only the model and who enlarges the picture
+    /// need it. It is made after the pictures that wait already; whoever needs it sooner makes it.
+    fn make_upright_later(&self, id: ImageId) {
+        let chat = self.downgrade();
+        tokio::spawn(async move {
+            let Some(chat) = chat.upgrade() else { return };
+            // When the window closes, it is left for the next time.
+            let Some(_turn) = chat.decoder().await else {
+                return;
+            };
+            let made = chat
+                .blocking(move |chat| make_if_missing(chat.store(), &id, Rendition::Upright))
+                .await;
+            if let Err(error) = made {
+                tracing::warn!(%error, "a picture's upright copy will be made when it is needed");
+            }
+        });
     }
 
     /// Takes in a file that the user chose or dropped.
@@ -132,7 +157,7 @@ impl Chat {
     }
 }
 
-/// Decodes a file and keeps it: the original (if wanted), an upright copy, a thumbnail. Blocks.
+/// Decodes a file and keeps it: a thumbnail, and the original or else an upright copy, which could not be made later. Blocks.
 pub fn take_in(
     store: &Store,
     name: &str,
@@ -144,8 +169,10 @@ pub fn take_in(
     let id = Blobs::id_of(bytes);
     if keep_original {
         store.blobs().put(&id, Rendition::Original, bytes)?;
+    } else {
+        derived.put(store, &id, Rendition::Upright)?;
     }
-    derived.put(store, &id)?;
+    derived.put(store, &id, Rendition::Thumb)?;
     let file = keep_original.then(|| id.clone());
     let attachment = derived.attachment(id, name, bytes.len(), file, 1);
     store.put_attachment(&attachment, now_ms)?;
@@ -174,9 +201,10 @@ fn take_page(
     let id = if number == 1 {
         file.clone()
     } else {
-        Blobs::id_of(&derived.upright_png)
+        Blobs::id_of(&derived.upright_png()?)
     };
-    derived.put(store, &id)?;
+    derived.put(store, &id, Rendition::Upright)?;
+    derived.put(store, &id, Rendition::Thumb)?;
     let attachment = derived.attachment(id, &shown.name, bytes.len(), Some(file), number);
     store.put_attachment(&attachment, now_ms)?;
     Ok(attachment)
@@ -185,10 +213,7 @@ fn take_page(
 /// What is made of a file once, and could be made of it again.
 struct Derived {
     probe: Probe,
-    /// Of the upright copy.
-    size: ImageSize,
-    upright_png: Vec<u8>,
-    thumb_jpeg: Vec<u8>,
+    upright: RgbImage,
     notes: Vec<String>,
 }
 
@@ -202,14 +227,15 @@ impl Derived {
             .collect();
         let (image, note) = within_kept_size(upright.image);
         notes.extend(note);
-        let thumb = thumbnail(&image, THUMB_EDGE_PX);
         Ok(Self {
             probe: upright.probe,
-            size: ImageSize::new(image.width(), image.height()),
-            upright_png: encode_png(&image).map_err(|e| refusal(&e))?,
-            thumb_jpeg: encode_jpeg(&thumb, THUMB_QUALITY).map_err(|e| refusal(&e))?,
+            upright: image,
             notes,
         })
+    }
+
+    fn upright_png(&self) -> Result<Vec<u8>, ChatError> {
+        encode_png(&self.upright).map_err(|e| refusal(&e))
     }
 
     /// `file` is the picture that keeps the file, if that is kept.
@@ -233,7 +259,7 @@ impl Derived {
             name: name.to_owned(),
             format: self.probe.format.name().to_owned(),
             stored: self.probe.stored,
-            upright: self.size,
+            upright: ImageSize::new(self.upright.width(), self.upright.height()),
             bytes: bytes as u64,
             notes: self.notes,
             alt: None,
@@ -241,21 +267,39 @@ impl Derived {
         }
     }
 
-    fn put(&self, store: &Store, id: &ImageId) -> Result<(), ChatError> {
-        let blobs = store.blobs();
-        blobs.put(id, Rendition::Upright, &self.upright_png)?;
-        blobs.put(id, Rendition::Thumb, &self.thumb_jpeg)?;
-        Ok(())
+    /// Keeps a rendition that is made of the file, which the original is not.
+    fn put(&self, store: &Store, id: &ImageId, rendition: Rendition) -> Result<(), ChatError> {
+        let bytes = match rendition {
+            Rendition::Original => return Ok(()),
+            Rendition::Upright => self.upright_png()?,
+            Rendition::Thumb => {
+                encode_jpeg(&thumbnail(&self.upright, THUMB_EDGE_PX), THUMB_QUALITY)
+                    .map_err(|e| refusal(&e))?
+            }
+        };
+        Ok(store.blobs().put(id, rendition, &bytes)?)
     }
 }
 
-/// Reads a derived rendition; one that is lost is made again, if the original was kept.
-fn read_derived(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
+/// Makes a derived rendition that is not there yet, or was lost, if the original was kept. Blocks.
+fn make_if_missing(store: &Store, id: &ImageId, rendition: Rendition) -> Result<(), ChatError> {
+    // Who comes second finds what the first one made. A lock that somebody panicked with guards nothing that could be broken.
+    static MAKING: Mutex<()> = Mutex::new(());
     let blobs = store.blobs();
-    if !blobs.contains(id, rendition) && blobs.contains(id, Rendition::Original) {
-        Derived::from_file(&blobs.read(id, Rendition::Original)?, 1)?.put(store, id)?;
+    if blobs.contains(id, rendition) || !blobs.contains(id, Rendition::Original) {
+        return Ok(());
     }
-    Ok(blobs.read(id, rendition)?)
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if blobs.contains(id, rendition) {
+        return Ok(());
+    }
+    let original = blobs.read(id, Rendition::Original)?;
+    Derived::from_file(&original, 1)?.put(store, id, rendition)
+}
+
+fn read_derived(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
+    make_if_missing(store, id, rendition)?;
+    Ok(store.blobs().read(id, rendition)?)
 }
 
 /// Decodes a picture for a question that is not kept. Blocks.

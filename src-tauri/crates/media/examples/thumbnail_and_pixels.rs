@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use paddock_media::{
-    ImageSize, Limits, RgbImage, Tiling, decode_preview, decode_upright, encode_jpeg,
+    ImageSize, Limits, RgbImage, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail,
 };
 use serde_json::Value;
 
@@ -33,20 +33,19 @@ fn main() -> Outcome<()> {
         let started = Instant::now();
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("both", _) => {
-                let (small, seen) = std::thread::scope(|scope| {
-                    let small = scope.spawn(|| thumbnail(&file).is_ok());
-                    let seen = pixels(&file, &tiling);
-                    (small.join().unwrap_or(false), seen)
-                });
-                if !small {
-                    return Err("the thumbnail failed".into());
-                }
-                size = seen?.dimensions();
+                let upright = decode_upright(&file, &Limits::DEFAULT)?.image;
+                let small = encode_jpeg(&thumbnail(&upright, 320), 80)?;
+                size = pixels(&upright, &tiling).dimensions();
+                drop(small);
             }
-            ("thumbnail", _) => drop(thumbnail(&file)?),
+            ("thumbnail", _) => {
+                let small = decode_preview(&file, &Limits::DEFAULT, 320)?;
+                drop(encode_jpeg(&small, 80)?);
+            }
             ("decode", _) => drop(decode_upright(&file, &Limits::DEFAULT)?),
             ("write", path) => {
-                let seen = pixels(&file, &tiling)?;
+                let upright = decode_upright(&file, &Limits::DEFAULT)?.image;
+                let seen = pixels(&upright, &tiling);
                 size = seen.dimensions();
                 std::fs::write(path, seen.as_raw())?;
             }
@@ -65,14 +64,9 @@ fn json(path: &Path) -> Outcome<Value> {
     Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
-fn thumbnail(file: &[u8]) -> Result<Vec<u8>, paddock_media::MediaError> {
-    encode_jpeg(&decode_preview(file, &Limits::DEFAULT, 320)?, 80)
-}
-
-fn pixels(file: &[u8], tiling: &Tiling) -> Result<RgbImage, paddock_media::MediaError> {
-    let upright = decode_upright(file, &Limits::DEFAULT)?.image;
+fn pixels(upright: &RgbImage, tiling: &Tiling) -> RgbImage {
     let plan = tiling.plan(ImageSize::new(upright.width(), upright.height()));
-    Ok(plan.render(&upright))
+    plan.render(upright)
 }
 
 /// Most memory this process ever had; 0 where the system does not tell.
