@@ -26,6 +26,8 @@ pub struct PartFile {
     data: File,
     journal: Mutex<File>,
     state: Mutex<State>,
+    /// One writes at a time: where the system takes one at a time it lets the others spin.
+    writing: Mutex<()>,
     changed: Condvar,
     bytes: u64,
     part_bytes: u64,
@@ -115,6 +117,7 @@ impl PartFile {
                 done,
                 stopped: false,
             }),
+            writing: Mutex::default(),
             changed: Condvar::new(),
             bytes,
             part_bytes,
@@ -177,6 +180,7 @@ impl PartFile {
     }
 
     pub fn write(&self, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(unix)]
         {
             std::os::unix::fs::FileExt::write_all_at(&self.data, bytes, offset)
@@ -352,6 +356,7 @@ pub fn is_file(path: &Path, bytes: u64, hash: &Hash) -> bool {
             done: [(0, 0)].into(),
             stopped: false,
         }),
+        writing: Mutex::default(),
         changed: Condvar::new(),
         bytes,
         part_bytes: bytes.max(1),
