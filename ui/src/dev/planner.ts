@@ -137,7 +137,7 @@ function alternatives(shape: Shape, quant: string, context: number, images: numb
     const how = fitting === "none" ? "" : ` quantised to ${fitting}`;
     found.push({ kind: "model", id: entry.id, name: other.name, quant: fitting, total_bytes: high, text: `${other.name}${how} needs ${gb(high)}.` });
   }
-  found.push({ kind: "server", total_bytes: 0, text: "A server with enough memory can run it; enter its address in Settings." });
+  found.push({ kind: "server", total_bytes: 0, text: "A server with enough memory can run it (vLLM, llama-server); Paddock cannot use one yet." });
   return found;
 }
 

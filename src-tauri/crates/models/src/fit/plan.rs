@@ -361,7 +361,7 @@ fn alternatives(
         found.push(Alternative {
             change: Change::Server,
             total_bytes: 0,
-            text: "A server with enough memory can run it; enter its address in Settings."
+            text: "A server with enough memory can run it (vLLM, llama-server); Paddock cannot use one yet."
                 .to_owned(),
         });
     }
