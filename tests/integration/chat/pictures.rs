@@ -139,6 +139,13 @@ async fn pictures_are_kept_once_shown_in_every_form_and_survive_a_restart() {
     }
     let kept = [place.join("original"), place.join("upright.png")];
     assert!(kept.iter().all(|file| file.is_file()));
+    // Where it cannot be kept, it is shown and sent all the same.
+    std::fs::remove_file(&kept[1]).unwrap();
+    std::fs::create_dir_all(kept[1].join("in the way")).unwrap();
+    let form = PictureForm::Full;
+    let again = s.chat.picture(picture.id.clone(), form).await.unwrap();
+    assert_eq!(again.bytes, full.bytes);
+    std::fs::remove_dir_all(&kept[1]).unwrap();
     let plan = s
         .chat
         .plan_prompt(String::new(), vec![picture.id.clone()], None, None)

@@ -61,7 +61,12 @@ impl Chat {
                 return;
             };
             let made = chat
-                .blocking(move |chat| make_if_missing(chat.store(), &id, Rendition::Upright))
+                .blocking(move |chat| {
+                    if chat.store().blobs().contains(&id, Rendition::Upright) {
+                        return Ok(());
+                    }
+                    read_or_make(chat.store(), &id, Rendition::Upright).map(drop)
+                })
                 .await;
             if let Err(error) = made {
                 tracing::warn!(%error, "a picture's upright copy will be made when it is needed");
@@ -166,13 +171,13 @@ pub fn take_in(
     now_ms: u64,
 ) -> Result<Attachment, ChatError> {
     let derived = Derived::from_file(bytes, 1)?;
-    let id = Blobs::id_of(bytes);
+    let (id, blobs) = (Blobs::id_of(bytes), store.blobs());
     if keep_original {
-        store.blobs().put(&id, Rendition::Original, bytes)?;
+        blobs.put(&id, Rendition::Original, bytes)?;
     } else {
-        derived.put(store, &id, Rendition::Upright)?;
+        blobs.put(&id, Rendition::Upright, &derived.upright_png()?)?;
     }
-    derived.put(store, &id, Rendition::Thumb)?;
+    blobs.put(&id, Rendition::Thumb, &derived.thumb_jpeg()?)?;
     let file = keep_original.then(|| id.clone());
     let attachment = derived.attachment(id, name, bytes.len(), file, 1);
     store.put_attachment(&attachment, now_ms)?;
@@ -198,13 +203,15 @@ fn take_page(
     }
     let bytes = store.blobs().read(&file, Rendition::Original)?;
     let derived = Derived::from_file(&bytes, number)?;
+    let upright_png = derived.upright_png()?;
     let id = if number == 1 {
         file.clone()
     } else {
-        Blobs::id_of(&derived.upright_png()?)
+        Blobs::id_of(&upright_png)
     };
-    derived.put(store, &id, Rendition::Upright)?;
-    derived.put(store, &id, Rendition::Thumb)?;
+    let blobs = store.blobs();
+    blobs.put(&id, Rendition::Upright, &upright_png)?;
+    blobs.put(&id, Rendition::Thumb, &derived.thumb_jpeg()?)?;
     let attachment = derived.attachment(id, &shown.name, bytes.len(), Some(file), number);
     store.put_attachment(&attachment, now_ms)?;
     Ok(attachment)
@@ -238,6 +245,11 @@ impl Derived {
         encode_png(&self.upright).map_err(|e| refusal(&e))
     }
 
+    fn thumb_jpeg(&self) -> Result<Vec<u8>, ChatError> {
+        encode_jpeg(&thumbnail(&self.upright, THUMB_EDGE_PX), THUMB_QUALITY)
+            .map_err(|e| refusal(&e))
+    }
+
     /// `file` is the picture that keeps the file, if that is kept.
     fn attachment(
         self,
@@ -266,40 +278,32 @@ impl Derived {
             pages,
         }
     }
-
-    /// Keeps a rendition that is made of the file, which the original is not.
-    fn put(&self, store: &Store, id: &ImageId, rendition: Rendition) -> Result<(), ChatError> {
-        let bytes = match rendition {
-            Rendition::Original => return Ok(()),
-            Rendition::Upright => self.upright_png()?,
-            Rendition::Thumb => {
-                encode_jpeg(&thumbnail(&self.upright, THUMB_EDGE_PX), THUMB_QUALITY)
-                    .map_err(|e| refusal(&e))?
-            }
-        };
-        Ok(store.blobs().put(id, rendition, &bytes)?)
-    }
 }
 
-/// Makes a derived rendition that is not there yet, or was lost, if the original was kept. Blocks.
-fn make_if_missing(store: &Store, id: &ImageId, rendition: Rendition) -> Result<(), ChatError> {
-    // Who comes second finds what the first one made. A lock that somebody panicked with guards nothing that could be broken.
+/// Reads a rendition; a derived one that is not there yet, or was lost, is made if the original was kept. Blocks.
+fn read_or_make(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
+    // Who comes second finds what the first one made. It guards nothing that a panic could leave broken.
     static MAKING: Mutex<()> = Mutex::new(());
     let blobs = store.blobs();
     if blobs.contains(id, rendition) || !blobs.contains(id, Rendition::Original) {
-        return Ok(());
+        return Ok(blobs.read(id, rendition)?);
     }
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if blobs.contains(id, rendition) {
-        return Ok(());
+        return Ok(blobs.read(id, rendition)?);
     }
     let original = blobs.read(id, Rendition::Original)?;
-    Derived::from_file(&original, 1)?.put(store, id, rendition)
-}
-
-fn read_derived(store: &Store, id: &ImageId, rendition: Rendition) -> Result<Vec<u8>, ChatError> {
-    make_if_missing(store, id, rendition)?;
-    Ok(store.blobs().read(id, rendition)?)
+    let derived = Derived::from_file(&original, 1)?;
+    let bytes = match rendition {
+        Rendition::Original => return Ok(original),
+        Rendition::Upright => derived.upright_png()?,
+        Rendition::Thumb => derived.thumb_jpeg()?,
+    };
+    // It can be made again: a full disk keeps nobody from showing or sending the picture.
+    if let Err(error) = blobs.put(id, rendition, &bytes) {
+        tracing::warn!(%error, "what was made of a picture could not be kept");
+    }
+    Ok(bytes)
 }
 
 /// Decodes a picture for a question that is not kept. Blocks.
@@ -395,15 +399,15 @@ pub fn show(
     match form {
         PictureForm::Thumb => Ok(Picture {
             mime: "image/jpeg",
-            bytes: read_derived(store, id, Rendition::Thumb)?,
+            bytes: read_or_make(store, id, Rendition::Thumb)?,
         }),
         PictureForm::Full => Ok(Picture {
             mime: "image/png",
-            bytes: read_derived(store, id, Rendition::Upright)?,
+            bytes: read_or_make(store, id, Rendition::Upright)?,
         }),
         PictureForm::Seen => {
             let upright = decode_upright(
-                &read_derived(store, id, Rendition::Upright)?,
+                &read_or_make(store, id, Rendition::Upright)?,
                 &Limits::DEFAULT,
             )
             .map_err(|e| refusal(&e))?
@@ -421,7 +425,7 @@ pub fn show(
 
 /// A kept picture as an engine gets it. Blocks.
 pub fn for_engine(store: &Store, id: &ImageId) -> Result<ImageData, ChatError> {
-    let bytes = read_derived(store, id, Rendition::Upright)?;
+    let bytes = read_or_make(store, id, Rendition::Upright)?;
     Ok(ImageData {
         mime: "image/png",
         bytes: bytes.into(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 
-use crate::{HubError, Token};
+use crate::{HubError, HubOptions, Token};
 
 /// Most redirects of one request.
 const MOST_HOPS: usize = 8;
@@ -21,57 +21,6 @@ const MOST_ANSWER_BYTES: usize = 32 << 20;
 const LONGEST_INTERACTIVE_PAUSE: Duration = Duration::from_secs(10);
 /// Attempts while somebody is waiting.
 const INTERACTIVE_ATTEMPTS: u32 = 4;
-
-/// How to reach the Hub.
-#[derive(Debug, Clone)]
-pub struct HubOptions {
-    /// `https://huggingface.co` or a mirror.
-    pub endpoint: String,
-    pub token: Option<Token>,
-    /// Requests for parts of files at a time, 1 to 32.
-    pub connections: usize,
-    /// Bytes of a part: what is journalled, and the least that is loaded again after a failure.
-    pub part_bytes: u64,
-    /// Parts that one request asks for at most.
-    pub run_parts: u64,
-    /// No bytes for so long is a stall.
-    pub stall: Duration,
-    /// First pause before another attempt; it doubles up to 60 times this.
-    pub first_pause: Duration,
-    /// Longest pause that a server may ask for during a download.
-    pub longest_pause: Duration,
-    /// Attempts without a single new byte before giving up.
-    pub attempts: u32,
-}
-
-impl Default for HubOptions {
-    fn default() -> Self {
-        Self {
-            endpoint: "https://huggingface.co".to_owned(),
-            token: None,
-            connections: 6,
-            part_bytes: 2 << 20,
-            run_parts: 16,
-            stall: Duration::from_secs(20),
-            first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(300),
-            attempts: 8,
-        }
-    }
-}
-
-impl HubOptions {
-    /// The defaults with `HF_ENDPOINT` and `HF_TOKEN`, as other programs read them; `lookup` reads a variable.
-    #[must_use]
-    pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let mut options = Self::default();
-        if let Some(endpoint) = lookup("HF_ENDPOINT").filter(|text| !text.trim().is_empty()) {
-            options.endpoint = endpoint.trim().trim_end_matches('/').to_owned();
-        }
-        options.token = lookup("HF_TOKEN").and_then(|text| Token::new(&text));
-        options
-    }
-}
 
 /// A connection to one endpoint. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -479,18 +428,6 @@ mod tests {
             assert!(!goes("https://hub.example", other), "{other}");
         }
         assert!(!goes("http://hub.example", "http://hub.example/a"));
-    }
-
-    #[test]
-    fn the_environment_is_read_as_by_other_programs() {
-        let options = HubOptions::from_environment(|name| match name {
-            "HF_ENDPOINT" => Some("https://mirror.example/".to_owned()),
-            "HF_TOKEN" => Some(" hf_x ".to_owned()),
-            _ => None,
-        });
-        assert_eq!(options.endpoint, "https://mirror.example");
-        assert_eq!(options.token, Token::new("hf_x"));
-        assert!(!format!("{options:?}").contains("hf_x"));
     }
 
     #[test]

@@ -161,7 +161,7 @@ describe("asking", () => {
   });
 });
 
-describe("the composer", () => {
+describe("models from elsewhere", () => {
   it("says which server is asked for models, before it is asked", async () => {
     handlers.update_settings = (args) => args.settings;
     const app = await started();
@@ -169,7 +169,9 @@ describe("the composer", () => {
     await app.saveSettings({ hubEndpoint: "https://hub.example.org/mirror" });
     expect(app.hubHost).toBe("hub.example.org");
   });
+});
 
+describe("the composer", () => {
   it("keeps a refused file's reason and the good ones", async () => {
     const app = await started();
     const failure = { code: "empty", message: "The file is empty.", nextStep: "Try another." };
