@@ -1,5 +1,7 @@
 //! Looking closer: a part of a picture, turning, comparing, the gallery; and what is said when a receipt does not match.
 
+use std::time::Duration;
+
 use crate::scene::{Scene, ask, chips};
 use paddock_tests::webdriver::app::{App, SOON};
 use serde_json::json;
@@ -9,11 +11,19 @@ const QUESTION: &str = "What is in this image?";
 /// Presses the mouse at one place of an element and lets go at another (shares of its box), as a hand would.
 fn drag_over(app: &App<'_>, scene: &Scene, id: &str, from: (f64, f64), to: (f64, f64)) {
     let _ = app.see(id, SOON);
-    let box_px = app.script(
-        "const box = document.querySelector(`[data-testid=\"${arguments[0]}\"]`).getBoundingClientRect();
-         return [box.left, box.top, box.width, box.height, window.innerWidth, window.innerHeight];",
-        json!([id]),
-    );
+    let measured = || {
+        app.script(
+            "const box = document.querySelector(`[data-testid=\"${arguments[0]}\"]`).getBoundingClientRect();
+             return [box.left, box.top, box.width, box.height, window.innerWidth, window.innerHeight];",
+            json!([id]),
+        )
+    };
+    // While another picture is coming, the one before gives the size.
+    let box_px = app.wait(SOON, "the picture to lie still", || {
+        let before = measured();
+        std::thread::sleep(Duration::from_millis(200));
+        (measured() == before).then_some(before)
+    });
     let number = |index: usize| box_px[index].as_f64().expect("a number");
     let middle = app.middle();
     // The page fills the window, whose middle is known in screen pixels.
@@ -33,7 +43,7 @@ fn drag_over(app: &App<'_>, scene: &Scene, id: &str, from: (f64, f64), to: (f64,
             from.1 + (to.1 - from.1) * share,
         ));
         mouse(&["mousemove", &x, &y]);
-        std::thread::sleep(std::time::Duration::from_millis(15));
+        std::thread::sleep(Duration::from_millis(15));
     }
     mouse(&["mouseup", "1"]);
 }
