@@ -13,7 +13,7 @@ pub async fn pictures(app: &AppHandle) -> Vec<PathBuf> {
     let picked = on_main_thread(app, move || {
         AsyncFileDialog::new()
             .set_title("Add pictures")
-            .add_filter("Pictures", paddock_media::Format::EXTENSIONS)
+            .add_filter("Pictures", paddock_decode::Format::EXTENSIONS)
             .add_filter("All files", &["*"])
             .pick_files()
     });

@@ -78,7 +78,7 @@ fn looks_like_picture(path: &Path) -> bool {
     path.extension()
         .and_then(|extension| extension.to_str())
         .is_some_and(|extension| {
-            paddock_media::Format::EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
+            paddock_decode::Format::EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str())
         })
 }
 

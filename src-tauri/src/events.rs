@@ -4,8 +4,8 @@
 
 use paddock_chat::AttachOutcome;
 use paddock_conversation::ModelId;
+use paddock_engines::EngineSnapshot;
 use paddock_hub::Download;
-use paddock_inference::EngineSnapshot;
 use paddock_models::Sight;
 use serde::{Deserialize, Serialize};
 use specta::Type;

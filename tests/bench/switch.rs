@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use paddock_conversation::{ModelId, ModelLabel};
-use paddock_inference::{EngineHandle, EngineState, LoadSpec, SupervisorConfig, start_supervisor};
+use paddock_engines::{EngineHandle, EngineState, LoadSpec, SupervisorConfig, start_supervisor};
 
 const RUNS: usize = 5;
 const CONTEXT_TOKENS: u32 = 2048;

@@ -3,8 +3,8 @@
 //! Outside: files damaged at random without looking at coverage (`mutations.rs` of the media crate).
 
 use libfuzzer_sys::Corpus;
-pub use paddock_media::Format;
-use paddock_media::{Limits, decode_frame, decode_preview, decode_upright, probe};
+pub use paddock_decode::Format;
+use paddock_decode::{Limits, decode_frame, decode_preview, decode_upright, probe};
 
 /// Small, so that thousands of files are tried in a minute and breaking a bound shows.
 const LIMITS: Limits = Limits {
@@ -75,7 +75,7 @@ pub fn header(bytes: &[u8]) {
 }
 
 /// Every refusal is a sentence with a next step.
-fn reads_well(error: &paddock_media::MediaError) {
+fn reads_well(error: &paddock_decode::MediaError) {
     let failure = error.failure();
     assert!(failure.message.ends_with('.'), "{}", failure.message);
     assert!(!failure.next_step.is_empty());

@@ -4,7 +4,7 @@
 
 use futures_util::StreamExt as _;
 use paddock_conversation::{FinishReason, Usage};
-use paddock_inference::{
+use paddock_engines::{
     Endpoint, Engine as _, EngineError, EngineEvent, EventStream, GenerateRequest, OpenAiClient,
     Progress, PromptMessage, PromptPart, PromptRole,
 };

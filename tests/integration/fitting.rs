@@ -10,7 +10,7 @@ use paddock_chat::{
 };
 use paddock_conversation::{GenerationId, ModelId};
 use paddock_devices::EngineBuilds;
-use paddock_inference::EngineState;
+use paddock_engines::EngineState;
 use paddock_models::fit::{Fit, Verdict};
 use paddock_models::{ModelPlaces, ModelSource};
 

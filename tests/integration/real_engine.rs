@@ -16,7 +16,7 @@ use paddock_conversation::{
     Attachment, FinishReason, GenerationId, Message, MessageStatus, ModelId, ModelLabel,
 };
 use paddock_devices::DevicePreference;
-use paddock_inference::EngineState;
+use paddock_engines::EngineState;
 use paddock_tests::fake_engine::{is_alive, kill};
 
 fn engine() -> PathBuf {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use paddock_conversation::{ModelId, ModelLabel};
-use paddock_inference::{
+use paddock_engines::{
     EngineError, EngineHandle, EngineState, LoadSpec, SupervisorConfig, start_supervisor,
 };
 use paddock_tests::fake_engine::{FakeEngine, PATIENCE, is_alive, kill, pids, program};

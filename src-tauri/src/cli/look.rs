@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use paddock_media::{Limits, MediaError, Tiling, look};
+use paddock_decode::{Limits, MediaError, Tiling, look};
 use paddock_models::inspect_headers;
 use serde_json::Value;
 

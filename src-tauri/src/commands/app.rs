@@ -3,7 +3,7 @@
 use paddock_chat::{Chat, Settings, default_hub_endpoint};
 use paddock_conversation::ConversationSummary;
 use paddock_devices::DeviceReport;
-use paddock_inference::EngineSnapshot;
+use paddock_engines::EngineSnapshot;
 use paddock_models::ModelEntry;
 use serde::Serialize;
 use specta::Type;

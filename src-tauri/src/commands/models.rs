@@ -2,7 +2,7 @@
 
 use paddock_chat::Chat;
 use paddock_conversation::ModelId;
-use paddock_inference::EngineSnapshot;
+use paddock_engines::EngineSnapshot;
 use paddock_models::ModelEntry;
 use tauri::{AppHandle, State};
 

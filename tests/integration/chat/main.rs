@@ -21,7 +21,7 @@ use paddock_conversation::{
     MessageStatus, ModelId, ModelLabel, Part,
 };
 use paddock_devices::DevicePreference;
-use paddock_inference::EngineState;
+use paddock_engines::EngineState;
 use paddock_tests::fake_engine::{Exchange, FakeEngine, is_alive, kill, pids, program};
 use serde_json::{Value, json};
 

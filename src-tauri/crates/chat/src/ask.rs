@@ -9,7 +9,7 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
 use paddock_devices::{DevicePreference, EngineBuilds};
-use paddock_inference::{
+use paddock_engines::{
     Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };

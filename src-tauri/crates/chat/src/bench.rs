@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use paddock_conversation::ImageSize;
-use paddock_inference::{
+use paddock_decode::{RgbImage, Tiling, encode_png};
+use paddock_engines::{
     Engine as _, EngineError, EngineEvent, EngineHandle, EngineState, Finish, GenerateRequest,
     ImageData, ImageUse, LoadSpec, LocalEngine, PromptMessage, PromptPart, PromptRole,
     start_supervisor,
 };
-use paddock_media::{RgbImage, Tiling, encode_png};
 use paddock_models::inspect_headers;
 
 use crate::{AskConfig, ChatError};

@@ -11,7 +11,7 @@ use paddock_conversation::{
     MessageTree,
 };
 use paddock_devices::{DeviceReport, EngineBuilds};
-use paddock_inference::SupervisorConfig;
+use paddock_engines::SupervisorConfig;
 use paddock_models::ModelPlaces;
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};

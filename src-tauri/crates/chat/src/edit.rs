@@ -3,7 +3,7 @@
 //! Outside: keeping a history. A changed picture is a new picture; the old one stays, so undo is going back to it.
 
 use paddock_conversation::{Attachment, Failure, ImageId};
-use paddock_media::{Limits, RgbImage, decode_upright, encode_png};
+use paddock_decode::{Limits, RgbImage, decode_upright, encode_png};
 use paddock_store::{Rendition, Store};
 use serde::{Deserialize, Serialize};
 use specta::Type;

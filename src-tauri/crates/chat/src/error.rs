@@ -3,8 +3,8 @@
 //! Outside: failures of an answer that had begun; they are kept with the answer.
 
 use paddock_conversation::{Failure, ImageSize, TreeError};
+use paddock_engines::{EngineError, LoadErrorCode};
 use paddock_hub::HubError;
-use paddock_inference::{EngineError, LoadErrorCode};
 use paddock_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]

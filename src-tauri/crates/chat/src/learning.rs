@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use paddock_devices::DeviceKind;
-use paddock_inference::{EngineSnapshot, EngineState};
+use paddock_engines::{EngineSnapshot, EngineState};
 use paddock_models::fit::{
     ComputeType, FitModel, FitRequest, Hardware, Lesson, LoadKind, Span, error_bytes,
     learned_bytes, plan,

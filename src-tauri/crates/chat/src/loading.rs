@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use paddock_conversation::ModelId;
 use paddock_devices::DevicePreference;
-use paddock_inference::{
+use paddock_engines::{
     EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
     SupervisorConfig, start_supervisor,
 };

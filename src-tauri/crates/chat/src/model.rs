@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use paddock_conversation::{ImageRef, ModelId, ModelLabel};
+use paddock_decode::Tiling;
 use paddock_devices::{DeviceKind, DevicePreference};
-use paddock_inference::LoadSpec;
-use paddock_media::Tiling;
+use paddock_engines::LoadSpec;
 use paddock_models::fit::{ComputeType, FitModel, compute_type};
 use paddock_models::{Checkpoint, Form, ModelEntry, Vision, inspect_headers};
 

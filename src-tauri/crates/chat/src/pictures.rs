@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use paddock_conversation::{Attachment, Failure, ImageId, ImageSize, Pages};
-use paddock_inference::ImageData;
-use paddock_media::{
+use paddock_decode::{
     Limits, MediaError, Probe, RgbImage, Tiling, decode_frame, decode_upright, encode_jpeg,
     encode_png, thumbnail,
 };
+use paddock_engines::ImageData;
 use paddock_store::{Blobs, Rendition, Store};
 
 use crate::chat::{Chat, now_ms};
@@ -230,7 +230,7 @@ impl Derived {
         let mut notes: Vec<String> = upright
             .notes
             .iter()
-            .map(paddock_media::Note::sentence)
+            .map(paddock_decode::Note::sentence)
             .collect();
         let (image, note) = within_kept_size(upright.image);
         notes.extend(note);

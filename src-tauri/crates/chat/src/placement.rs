@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use paddock_devices::{DevicePreference, DeviceReport, EngineBuilds, report};
-use paddock_inference::Placement;
+use paddock_engines::Placement;
 
 use crate::chat::Chat;
 

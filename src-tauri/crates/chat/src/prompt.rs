@@ -4,7 +4,7 @@
 //! does not fit is refused.
 
 use paddock_conversation::{ImageRef, Message, ModelId, Part, Role};
-use paddock_inference::PromptRole;
+use paddock_engines::PromptRole;
 
 /// A message for the model whose pictures are still named, not read.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use image::Rgb;
 use paddock_conversation::ModelId;
-use paddock_inference::{
+use paddock_decode::{RgbImage, encode_png};
+use paddock_engines::{
     Engine as _, EngineEvent, EngineState, GenerateRequest, ImageData, LoadSpec, PromptMessage,
     PromptPart, PromptRole,
 };
-use paddock_media::{RgbImage, encode_png};
 use paddock_models::Sight;
 use serde::{Deserialize, Serialize};
 

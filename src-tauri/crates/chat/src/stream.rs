@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason};
-use paddock_inference::{EngineError, EngineEvent, EventStream, Finish, Progress};
+use paddock_engines::{EngineError, EngineEvent, EventStream, Finish, Progress};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -10,9 +10,7 @@ use paddock_conversation::{
     ConversationId, Failure, FinishReason, GenerationId, ImageId, ImageReceipt, Message, MessageId,
     MessageTree, ModelId, Role, Timings, Usage,
 };
-use paddock_inference::{
-    Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart,
-};
+use paddock_engines::{Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart};
 use paddock_store::{Answer, NewAnswer, NewQuestion};
 use tokio_util::sync::CancellationToken;
 

@@ -8,7 +8,7 @@ use paddock_conversation::{
     Attachment, ConversationId, ConversationSummary, Failure, GenerationId, ImageId, ImageSize,
     Message, MessageId, ModelId,
 };
-use paddock_media::Grid;
+use paddock_decode::Grid;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 

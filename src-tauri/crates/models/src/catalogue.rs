@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use paddock_media::Tiling;
+use paddock_decode::Tiling;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use futures_util::FutureExt as _;
 use paddock_conversation::Failure;
-use paddock_media::Tiling;
+use paddock_decode::Tiling;
 use serde::{Deserialize, Serialize};
 
 use crate::{

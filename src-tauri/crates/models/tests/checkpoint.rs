@@ -81,7 +81,7 @@ fn the_herds_own_files_say_what_the_catalogue_says() {
             assert!(checkpoint.can_run());
             let tiling = checkpoint.tiling.unwrap();
             for (width, height, tokens) in [(336, 336, 144), (672, 672, 720), (1344, 1344, 2448)] {
-                let plan = tiling.plan(paddock_media::ImageSize::new(width, height));
+                let plan = tiling.plan(paddock_decode::ImageSize::new(width, height));
                 assert_eq!(plan.tokens, tokens, "{name} {style}: {width}x{height}");
             }
         }

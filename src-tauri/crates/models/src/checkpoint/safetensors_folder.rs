@@ -13,7 +13,7 @@ use crate::{
     json, safetensors,
 };
 use paddock_conversation::Failure;
-use paddock_media::Tiling;
+use paddock_decode::Tiling;
 
 const INDEX: &str = "model.safetensors.index.json";
 

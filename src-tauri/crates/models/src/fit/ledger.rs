@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use paddock_decode::{ImageSize, Tiling};
 use paddock_devices::DeviceKind;
-use paddock_media::{ImageSize, Tiling};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 

@@ -2,7 +2,7 @@
 //!
 //! Outside: counting.
 
-use paddock_media::Tiling;
+use paddock_decode::Tiling;
 
 use crate::{Checkpoint, Form, Quant, Shape, Vision, WeightGroup};
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use paddock_media::{Limits, MediaError, decode_upright};
+use paddock_decode::{Limits, MediaError, decode_upright};
 
 /// Longest a single file may take.
 const MAX_TIME: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use paddock_media::{Limits, Tiling, decode_upright, look, probe};
+use paddock_decode::{Limits, Tiling, decode_upright, look, probe};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..")
@@ -159,13 +159,13 @@ fn a_further_page_or_frame_can_be_chosen() {
     ] {
         let bytes = std::fs::read(folder.join(name)).unwrap();
         let first = decode_upright(&bytes, &Limits::DEFAULT).unwrap().image;
-        let last = paddock_media::decode_frame(&bytes, &Limits::DEFAULT, pages)
+        let last = paddock_decode::decode_frame(&bytes, &Limits::DEFAULT, pages)
             .unwrap()
             .image;
         assert_eq!(last.dimensions(), size, "{name}");
         assert_ne!(first, last, "{name}");
         for number in [0, pages + 1] {
-            let error = paddock_media::decode_frame(&bytes, &Limits::DEFAULT, number).unwrap_err();
+            let error = paddock_decode::decode_frame(&bytes, &Limits::DEFAULT, number).unwrap_err();
             assert_eq!(error.code(), "imageNoSuchFrame", "{name}: {error}");
         }
     }

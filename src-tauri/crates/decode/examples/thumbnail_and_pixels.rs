@@ -10,7 +10,7 @@ use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use paddock_media::{
+use paddock_decode::{
     ImageSize, Limits, RgbImage, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail,
 };
 use serde_json::Value;

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use paddock_media::{ImageSize, RgbImage, Tiling};
+use paddock_decode::{ImageSize, RgbImage, Tiling};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use paddock_media::{Limits, MediaError, RgbImage, decode_preview, decode_upright, probe};
+use paddock_decode::{Limits, MediaError, RgbImage, decode_preview, decode_upright, probe};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -90,7 +90,7 @@ fn check(case: &Value) -> Result<(), String> {
     let shown = if upright.image.dimensions() == reference.dimensions() {
         upright.image.clone()
     } else {
-        paddock_media::thumbnail(&upright.image, reference.width())
+        paddock_decode::thumbnail(&upright.image, reference.width())
     };
     if shown.dimensions() != reference.dimensions() {
         return Err(format!("has the shape of {:?}", shown.dimensions()));
@@ -101,7 +101,7 @@ fn check(case: &Value) -> Result<(), String> {
     }
     let preview =
         decode_preview(&bytes, &Limits::DEFAULT, 24).map_err(|e| format!("has no preview: {e}"))?;
-    let small = paddock_media::thumbnail(&reference, 24);
+    let small = paddock_decode::thumbnail(&reference, 24);
     if preview.dimensions() != (24, 16) || mean_difference(&preview, &small) > 6.0 {
         let difference = mean_difference(&preview, &small);
         return Err(format!(
