@@ -166,7 +166,7 @@ async fn pictures_are_kept_once_shown_in_every_form_and_survive_a_restart() {
     let outcome = turn(&mut s, asked, "A picture.").await;
     s.chat
         .save_draft(
-            Some(outcome.conversation.id),
+            Some(outcome.assistant.conversation_id),
             "half a thou".into(),
             vec![picture.id.clone()],
         )
@@ -181,7 +181,7 @@ async fn pictures_are_kept_once_shown_in_every_form_and_survive_a_restart() {
 
     let chat = open(s.folder.path(), &s.fake.program(s.folder.path())).await;
     let view = chat
-        .open_conversation(outcome.conversation.id)
+        .open_conversation(outcome.assistant.conversation_id)
         .await
         .unwrap();
     let Part::Image { image } = &view.messages[0].parts[0] else {

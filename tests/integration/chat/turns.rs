@@ -32,7 +32,7 @@ async fn a_question_is_answered_shown_and_kept() {
         .await;
     let outcome = sent.await.unwrap().unwrap();
 
-    assert_eq!(outcome.conversation.title, "What is a horse?");
+    assert_eq!(outcome.conversation.as_ref().unwrap().title, "What is a horse?");
     assert_eq!(outcome.assistant.text(), "An animal.");
     assert_eq!(finished(&outcome.assistant), FinishReason::Stop);
     assert_eq!(outcome.assistant.usage.unwrap().completion_tokens, 3);
@@ -70,7 +70,7 @@ async fn a_question_is_answered_shown_and_kept() {
     assert_eq!(deltas(&events), "An animal.");
     let view = s
         .chat
-        .open_conversation(outcome.conversation.id)
+        .open_conversation(outcome.assistant.conversation_id)
         .await
         .unwrap();
     assert_eq!(
@@ -150,12 +150,12 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
     });
     answer(s.fake.next().await, "Leek").await;
     let edit = edit.await.unwrap().unwrap();
-    assert_eq!(edit.conversation.id, first.conversation.id);
+    assert_eq!(edit.assistant.conversation_id, first.assistant.conversation_id);
     assert_eq!(edit.conversation.title, "Name a fruit");
 
     let view = s
         .chat
-        .open_conversation(first.conversation.id)
+        .open_conversation(first.assistant.conversation_id)
         .await
         .unwrap();
     let texts: Vec<_> = view.messages.iter().map(Message::text).collect();
@@ -264,7 +264,9 @@ async fn a_conversation_deleted_in_mid_answer_stops_the_answer() {
     assert_eq!(refused.failure().code, "busy");
     s.chat.delete_conversation(all[0].id).await.unwrap();
     exchange.closed().await;
-    let _ = sent.await.unwrap();
+    let outcome = sent.await.unwrap().unwrap();
+    assert_eq!(outcome.conversation, None);
+    assert_eq!(outcome.assistant.text(), "Once upon");
     s.chat.restore_conversation(all[0].id).await.unwrap();
     let view = s.chat.open_conversation(all[0].id).await.unwrap();
     assert_eq!(view.messages[1].text(), "Once upon");

@@ -14,10 +14,11 @@ use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::SupervisorConfig;
 use paddock_models::ModelPlaces;
 use paddock_store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
+use crate::keeping::Endings;
 use crate::listing::Listing;
 use crate::loading::{self, Engines};
 use crate::model::KnownModels;
@@ -67,10 +68,11 @@ impl WeakChat {
 #[derive(Debug)]
 struct Inner {
     config: ChatConfig,
-    store: Store,
+    store: Arc<Store>,
     engines: Engines,
     settings: RwLock<Settings>,
     active: ActiveAnswers,
+    endings: Endings,
     decoders: Semaphore,
     models: KnownModels,
     listing: Listing,
@@ -85,7 +87,7 @@ impl Chat {
     pub async fn open(config: ChatConfig) -> Result<Self, ChatError> {
         let folder = config.data_folder.clone();
         let (store, settings) = run_blocking(move || {
-            let store = Store::open(&folder)?;
+            let store = Arc::new(Store::open(&folder)?);
             // What cannot be removed today does not keep anybody from their conversations.
             if let Err(error) =
                 store.purge_deleted(now_ms().saturating_sub(KEEP_DELETED.as_millis() as u64))
@@ -108,6 +110,7 @@ impl Chat {
         });
         let chat = Self(Arc::new(Inner {
             config,
+            endings: Endings::new(store.clone()),
             store,
             engines,
             settings: RwLock::new(settings),
@@ -168,6 +171,16 @@ impl Chat {
         &self.0.active
     }
 
+    pub(crate) fn endings(&self) -> &Endings {
+        &self.0.endings
+    }
+
+    /// The answers that are on the screen and could not be written down yet.
+    #[must_use]
+    pub fn unkept_answers(&self) -> watch::Receiver<Vec<MessageId>> {
+        self.0.endings.unkept()
+    }
+
     pub(crate) fn config(&self) -> &ChatConfig {
         &self.0.config
     }
@@ -207,9 +220,11 @@ impl Chat {
     fn view(&self, id: ConversationId) -> Result<ConversationView, ChatError> {
         let store = self.store();
         let (summary, active_leaf) = store.conversation(id)?;
+        let mut messages = store.messages(id)?;
+        self.endings().overlay(&mut messages);
         Ok(ConversationView {
             summary,
-            messages: store.messages(id)?,
+            messages,
             active_leaf,
             draft: store.load_draft(Some(id))?,
         })

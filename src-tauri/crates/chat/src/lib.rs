@@ -10,6 +10,7 @@ mod edit;
 mod error;
 mod fitting;
 mod hub;
+mod keeping;
 mod learning;
 mod listing;
 mod loading;

@@ -98,18 +98,22 @@ fn push(outline: &mut Outline, role: PromptRole, parts: &[Part]) {
 pub struct Length {
     /// What is shown.
     pub estimate: u32,
-    /// It is certainly not shorter; only this is a reason to refuse, the engine counts exactly.
+    /// It is certainly not shorter; only this is a reason to refuse, the engine counts exactly. Pictures and marks
+    /// between messages alone: any number of letters, spaces above all, may be one token.
     pub at_least: u32,
 }
 
 /// Header and end mark of a message in usual chat templates.
 const TOKENS_PER_MESSAGE: u32 = 4;
-/// English text has about four bytes for each token of usual vocabularies; hardly any text has more than eight.
+/// English text has about four bytes for each token of usual vocabularies.
 const USUAL_BYTES_PER_TOKEN: usize = 4;
-const MOST_BYTES_PER_TOKEN: usize = 8;
 
-/// Measures a branch with a question at its end. The part of the branch that `model` has read before is known exactly
-/// from that answer's usage; `image_tokens` gives the tokens of one picture.
+fn usual_tokens(text: &str) -> u32 {
+    u32::try_from(text.len().div_ceil(USUAL_BYTES_PER_TOKEN)).unwrap_or(u32::MAX)
+}
+
+/// Measures a branch with a question at its end. What `model` has read and written before is known from that answer's
+/// usage, less what it thought, which is not sent back; `image_tokens` gives the tokens of one picture.
 pub fn length(
     system_prompt: &str,
     path: &[&Message],
@@ -125,47 +129,33 @@ pub fn length(
         message
             .usage
             .filter(|usage| same && usage.prompt_tokens > 0)
-            .map(|usage| (index, usage))
+            .map(|usage| (index, usage, message))
     });
-    let (rest, known) = match measured {
-        Some((index, usage)) => (
-            &path[index + 1..],
-            usage.prompt_tokens.saturating_add(usage.completion_tokens),
-        ),
-        None => (path, 0),
+    let (rest, system, known) = match measured {
+        Some((index, usage, answer)) => {
+            let thought = answer.reasoning.as_deref().map_or(0, usual_tokens);
+            let written = usage.completion_tokens.saturating_sub(thought);
+            let known = usage.prompt_tokens.saturating_add(written);
+            (&path[index + 1..], "", known)
+        }
+        None => (path, system_prompt, 0),
     };
-    let system = if measured.is_some() {
-        ""
-    } else {
-        system_prompt
-    };
-    let rest = outline(system, rest, question);
-    let mut length = Length {
-        estimate: known,
-        at_least: known,
-    };
-    for message in &rest.messages {
-        length.estimate = length.estimate.saturating_add(TOKENS_PER_MESSAGE);
+    let mut estimate = known;
+    for message in &outline(system, rest, question).messages {
+        estimate = estimate.saturating_add(TOKENS_PER_MESSAGE);
         for part in &message.parts {
-            match part {
-                OutlinePart::Text(text) => {
-                    let tokens = |bytes: usize| {
-                        u32::try_from(text.len().div_ceil(bytes)).unwrap_or(u32::MAX)
-                    };
-                    length.estimate = length
-                        .estimate
-                        .saturating_add(tokens(USUAL_BYTES_PER_TOKEN));
-                    length.at_least = length.at_least.saturating_add(tokens(MOST_BYTES_PER_TOKEN));
-                }
-                OutlinePart::Image(image) => {
-                    let tokens = image_tokens(image);
-                    length.estimate = length.estimate.saturating_add(tokens);
-                    length.at_least = length.at_least.saturating_add(tokens);
-                }
-            }
+            estimate = estimate.saturating_add(match part {
+                OutlinePart::Text(text) => usual_tokens(text),
+                OutlinePart::Image(image) => image_tokens(image),
+            });
         }
     }
-    length
+    let whole = outline(system_prompt, path, question);
+    let at_least = whole
+        .images()
+        .map(image_tokens)
+        .fold(whole.messages.len() as u32, u32::saturating_add);
+    Length { estimate, at_least }
 }
 
 /// Most characters of a title made from a question.
@@ -306,7 +296,7 @@ mod tests {
             guess,
             Length {
                 estimate: 4 + 1100 + 4 + 1 + 4 + 2,
-                at_least: 600 + 1 + 1
+                at_least: 100 + 3
             }
         );
         answer.usage = Some(Usage {
@@ -319,7 +309,21 @@ mod tests {
             known,
             Length {
                 estimate: 720 + 4 + 2,
-                at_least: 720 + 1
+                at_least: 100 + 3
+            }
+        );
+        // A model that thought until the context was full can be asked on: what it thought is not sent back.
+        answer.reasoning = Some("hmm ".repeat(7000));
+        answer.usage = Some(Usage {
+            prompt_tokens: 700,
+            completion_tokens: 7400,
+        });
+        let thoughtful = length("", &[&question, &answer], Some(&next), &model.id, |_| 100);
+        assert_eq!(
+            thoughtful,
+            Length {
+                estimate: 700 + 400 + 4 + 2,
+                at_least: 100 + 3
             }
         );
     }

@@ -24,6 +24,8 @@ pub struct StreamEnd {
     pub failure: Option<Failure>,
     pub finish: Option<Finish>,
     pub unsaved: Piece,
+    /// All that came, saved or not.
+    pub whole: Piece,
 }
 
 /// Some text and some reasoning.
@@ -59,6 +61,7 @@ where
 {
     let mut shown = Piece::default();
     let mut unsaved = Piece::default();
+    let mut whole = Piece::default();
     let mut generating = false;
     let start = Instant::now();
     // The first piece is shown at once.
@@ -76,10 +79,12 @@ where
             Some(Some(Ok(EngineEvent::TextDelta(text)))) => {
                 shown.text.push_str(&text);
                 unsaved.text.push_str(&text);
+                whole.text.push_str(&text);
             }
             Some(Some(Ok(EngineEvent::ReasoningDelta(text)))) => {
                 shown.reasoning.push_str(&text);
                 unsaved.reasoning.push_str(&text);
+                whole.reasoning.push_str(&text);
             }
             Some(Some(Ok(EngineEvent::Progress(progress)))) => {
                 if let Some(phase) = phase(progress) {
@@ -126,6 +131,7 @@ where
         failure,
         finish,
         unsaved,
+        whole,
     }
 }
 

@@ -11,12 +11,13 @@ use paddock_conversation::{
     MessageTree, ModelId, Role, Timings, Usage,
 };
 use paddock_engines::{Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart};
-use paddock_store::{Answer, NewAnswer, NewQuestion};
+use paddock_store::{Answer, NewAnswer, NewQuestion, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Chat, now_ms};
 use crate::model::ResolvedModel;
 use crate::prompt::{self, Outline, OutlinePart};
+use crate::keeping::Ending;
 use crate::stream::{Piece, StreamEnd, follow};
 use crate::{
     ChatError, EventSink, GenerationEvent, Phase, SendRequest, Settings, TurnOutcome, pictures,
@@ -50,12 +51,6 @@ struct Plan {
 
 /// A model that is there answers at once; what takes longer is being loaded.
 const LOADED_WITHIN: Duration = Duration::from_millis(20);
-
-/// How an answer ended, with what is still to be written.
-struct End {
-    answer: Answer,
-    unsaved: Piece,
-}
 
 impl Chat {
     /// Sends a question and returns the turn as it was kept; `sink` gets the progress.
@@ -165,10 +160,9 @@ impl Chat {
             .await?;
 
         let user_id = plan.question.as_ref().map(|question| question.id);
-        let answer_id = plan.answer.id;
         let conversation = plan.conversation;
         active.belongs_to(conversation);
-        let (plan, started) = self
+        let (plan, summary, user, assistant) = self
             .blocking(move |chat| {
                 let store = chat.store();
                 store.begin_turn(
@@ -178,34 +172,38 @@ impl Chat {
                     &plan.answer,
                     now_ms(),
                 )?;
-                let started = GenerationEvent::Started {
-                    conversation: store.conversation(plan.conversation)?.0,
-                    user: user_id.map(|id| store.message(id)).transpose()?,
-                    assistant: store.message(plan.answer.id)?,
-                };
-                Ok((plan, started))
+                let summary = store.conversation(plan.conversation)?.0;
+                let user = user_id.map(|id| store.message(id)).transpose()?;
+                let assistant = store.message(plan.answer.id)?;
+                Ok((plan, summary, user, assistant))
             })
             .await?;
-        sink(started);
+        sink(GenerationEvent::Started {
+            conversation: summary.clone(),
+            user: user.clone(),
+            assistant: assistant.clone(),
+        });
 
         // From here on everything that happens is kept with the answer.
-        let end = self.answer(plan, &active.token, &sink).await;
-        self.blocking(move |chat| {
-            let store = chat.store();
-            let assistant = store.finish_answer(
-                answer_id,
-                &end.unsaved.text,
-                &end.unsaved.reasoning,
-                &end.answer,
-                now_ms(),
-            )?;
-            Ok(TurnOutcome {
-                conversation: store.conversation(conversation)?.0,
-                user: user_id.map(|id| store.message(id)).transpose()?,
-                assistant,
+        let ending = self.answer(plan, &active.token, &sink).await;
+        let assistant = self.endings().keep(assistant, ending).await?;
+        let conversation = self
+            .blocking(move |chat| match chat.store().conversation(conversation) {
+                Ok((summary, _)) => Ok(Some(summary)),
+                // It was deleted while the answer was written, which ends as quietly as it was asked to.
+                Err(StoreError::NoConversation(_)) => Ok(None),
+                // What is shown of the conversation is as old as the question.
+                Err(error) => {
+                    tracing::warn!(%error, "the conversation could not be read again");
+                    Ok(Some(summary))
+                }
             })
+            .await?;
+        Ok(TurnOutcome {
+            conversation,
+            user,
+            assistant,
         })
-        .await
     }
 
     /// Reads the branch and refuses what cannot be answered, before anything is written. Blocks.
@@ -276,7 +274,7 @@ impl Chat {
         })
     }
 
-    async fn answer(&self, plan: Plan, stop: &CancellationToken, sink: &EventSink) -> End {
+    async fn answer(&self, plan: Plan, stop: &CancellationToken, sink: &EventSink) -> Ending {
         let Plan {
             outline,
             planned,
@@ -307,9 +305,9 @@ impl Chat {
             ready = work => Some(ready),
         };
         let (engine, messages) = match ready {
-            None => return End::without_text(self.active().stop_reason(), None),
+            None => return Ending::without_text(self.active().stop_reason(), None),
             Some(Err(error)) => {
-                return End::without_text(FinishReason::Failed, Some(error.failure()));
+                return Ending::without_text(FinishReason::Failed, Some(error.failure()));
             }
             Some(Ok(ready)) => ready,
         };
@@ -318,7 +316,7 @@ impl Chat {
                 model: model.name.clone(),
             }
             .failure();
-            return End::without_text(FinishReason::Failed, Some(failure));
+            return Ending::without_text(FinishReason::Failed, Some(failure));
         }
         let events = engine.generate(GenerateRequest {
             messages,
@@ -350,7 +348,7 @@ impl Chat {
             },
         )
         .await;
-        End::of_stream(end, &ids, &planned)
+        Ending::of_stream(end, &ids, &planned)
     }
 
     /// Blocks.
@@ -385,7 +383,7 @@ impl Chat {
     }
 }
 
-impl End {
+impl Ending {
     fn without_text(reason: FinishReason, failure: Option<Failure>) -> Self {
         Self {
             answer: Answer {
@@ -397,6 +395,7 @@ impl End {
                 receipts: vec![],
             },
             unsaved: Piece::default(),
+            whole: Piece::default(),
         }
     }
 
@@ -423,6 +422,7 @@ impl End {
                     .unwrap_or_default(),
             },
             unsaved: end.unsaved,
+            whole: end.whole,
         }
     }
 }

@@ -122,7 +122,8 @@ pub struct SendRequest {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct TurnOutcome {
-    pub conversation: ConversationSummary,
+    /// None if it was deleted meanwhile.
+    pub conversation: Option<ConversationSummary>,
     /// None for another answer to an old question.
     pub user: Option<Message>,
     pub assistant: Message,
