@@ -12,15 +12,13 @@ use paddock_conversation::{
 };
 use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::SupervisorConfig;
-use paddock_models::ModelPlaces;
+use paddock_models::{ModelPlaces, Models};
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
-use crate::listing::Listing;
 use crate::loading::{self, Engines};
-use crate::model::KnownModels;
 use crate::placement::ByDevice;
 use crate::{ChatError, Settings, settings};
 
@@ -67,13 +65,12 @@ impl WeakChat {
 #[derive(Debug)]
 struct Inner {
     config: ChatConfig,
-    store: Store,
+    store: Arc<Store>,
     engines: Engines,
     settings: RwLock<Settings>,
     active: ActiveAnswers,
     decoders: Semaphore,
-    models: KnownModels,
-    listing: Listing,
+    models: Models,
     hub: HubSide,
 }
 
@@ -106,6 +103,8 @@ impl Chat {
                 &config.engine_builds,
             ))),
         });
+        let store = Arc::new(store);
+        let models = Models::new(store.clone(), config.model_folders());
         let chat = Self(Arc::new(Inner {
             config,
             store,
@@ -113,8 +112,7 @@ impl Chat {
             settings: RwLock::new(settings),
             active: ActiveAnswers::default(),
             decoders: Semaphore::new(DECODERS),
-            models: KnownModels::default(),
-            listing: Listing::default(),
+            models,
             hub: HubSide::default(),
         }));
         tokio::spawn(loading::let_go(chat.downgrade()));
@@ -152,12 +150,10 @@ impl Chat {
         &self.0.engines
     }
 
-    pub(crate) fn known_models(&self) -> &KnownModels {
+    /// The owner of the models on this computer.
+    #[must_use]
+    pub fn models(&self) -> &Models {
         &self.0.models
-    }
-
-    pub(crate) fn listing(&self) -> &Listing {
-        &self.0.listing
     }
 
     pub(crate) fn hub_side(&self) -> &HubSide {
