@@ -17,7 +17,12 @@ fn imports(text: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
         // `crate::{a::B, c}` as well as `crate::a::b::C`.
         let list: Vec<&str> = match piece.strip_prefix('{') {
             Some(rest) => rest.split('}').next().unwrap().split(',').collect(),
-            None => vec![piece.split([';', '{', ' ', '(', ')', ',', '<']).next().unwrap()],
+            None => vec![
+                piece
+                    .split([';', '{', ' ', '(', ')', ',', '<'])
+                    .next()
+                    .unwrap(),
+            ],
         };
         for path in list {
             let parts: Vec<&str> = path.trim().split("::").collect();
@@ -60,7 +65,10 @@ fn imports_go_one_way() {
         let mut graph: BTreeMap<&str, BTreeSet<String>> = texts
             .iter()
             .map(|(module, text)| {
-                assert!(!text.contains("use super::{") || text.contains("#[cfg(test)]"), "{module}");
+                assert!(
+                    !text.contains("use super::{") || text.contains("#[cfg(test)]"),
+                    "{module}"
+                );
                 let mut imports = imports(text, &modules);
                 imports.remove(module);
                 (module.as_str(), imports)

@@ -174,7 +174,10 @@ fn run(mut files: Files, file: &str, mutate: impl Fn(&mut Vec<u8>, &mut Random))
         assert!(started.elapsed() < LONGEST, "mutation {number}");
         // Every file may be looked at twice: for its kind, and for what it says.
         let asked = files.asked.load(Ordering::Relaxed);
-        assert!(asked <= 3 * whole as u64, "mutation {number}: {asked} of {whole}");
+        assert!(
+            asked <= 3 * whole as u64,
+            "mutation {number}: {asked} of {whole}"
+        );
     }
     if let (Some(before), Some(after)) = (before, peak_bytes()) {
         let grown = after.saturating_sub(before);
@@ -214,9 +217,14 @@ fn gguf_headers() {
 
 #[test]
 fn real_gguf_files() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/gguf/spm.gguf");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../tests/fixtures/gguf/spm.gguf"
+    );
     let mut files = Files::default();
-    files.files.insert("m.gguf".into(), std::fs::read(path).unwrap());
+    files
+        .files
+        .insert("m.gguf".into(), std::fs::read(path).unwrap());
     run(files, "m.gguf", mutate);
 }
 
@@ -261,7 +269,8 @@ fn configurations_as_values() {
                 assert_ne!(error.code(), "modelReaderFailed", "{number}: {config}");
             }
             // What planning makes of a configuration alone.
-            let _ = paddock_checkpoint::layout::groups(&config, paddock_checkpoint::StoredType::BF16);
+            let _ =
+                paddock_checkpoint::layout::groups(&config, paddock_checkpoint::StoredType::BF16);
         }
     }
 }
