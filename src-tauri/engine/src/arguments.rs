@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use mistralrs::IsqType;
+use paddock_checkpoint::Quant;
 
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -20,8 +21,8 @@ pub struct Arguments {
     pub device: String,
     #[arg(long, value_enum, default_value_t = Dtype::Auto)]
     pub dtype: Dtype,
-    /// In-place quantisation of the weights while loading.
-    #[arg(long, value_enum, default_value_t = Quant::None)]
+    /// In-place quantisation of the weights while loading: none, q8_0, q6k, q5k or q4k.
+    #[arg(long, default_value_t = Quant::None)]
     pub quant: Quant,
     /// Tokens of prompt and answer together; default 8192, or what the model has if that is less.
     #[arg(long, value_parser = clap::value_parser!(u32).range(64..))]
@@ -42,48 +43,13 @@ pub enum Dtype {
     Bf16,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Quant {
-    None,
-    #[value(name = "q8_0")]
-    Q8_0,
-    #[value(name = "q6k")]
-    Q6K,
-    #[value(name = "q5k")]
-    Q5K,
-    #[value(name = "q4k")]
-    Q4K,
-}
-
-impl Quant {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Q8_0 => "q8_0",
-            Self::Q6K => "q6k",
-            Self::Q5K => "q5k",
-            Self::Q4K => "q4k",
-        }
-    }
-
-    pub const fn isq(self) -> Option<IsqType> {
-        match self {
-            Self::None => None,
-            Self::Q8_0 => Some(IsqType::Q8_0),
-            Self::Q6K => Some(IsqType::Q6K),
-            Self::Q5K => Some(IsqType::Q5K),
-            Self::Q4K => Some(IsqType::Q4K),
-        }
-    }
-
-    /// Bytes a weight takes, for progress only (block sizes of GGML: 34/32, 210/256, 176/256, 144/256).
-    pub const fn bytes_per_weight(self) -> f64 {
-        match self {
-            Self::None => 4.0,
-            Self::Q8_0 => 34.0 / 32.0,
-            Self::Q6K => 210.0 / 256.0,
-            Self::Q5K => 176.0 / 256.0,
-            Self::Q4K => 144.0 / 256.0,
-        }
+/// What mistral.rs calls it; none for no quantisation.
+pub const fn isq(quant: Quant) -> Option<IsqType> {
+    match quant {
+        Quant::None => None,
+        Quant::Q8_0 => Some(IsqType::Q8_0),
+        Quant::Q6K => Some(IsqType::Q6K),
+        Quant::Q5K => Some(IsqType::Q5K),
+        Quant::Q4K => Some(IsqType::Q4K),
     }
 }

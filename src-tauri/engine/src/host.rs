@@ -466,7 +466,7 @@ impl Generation<'_> {
                 images: self
                     .model
                     .image_tokens
-                    .map(|tokens| tokens.count(prompt))
+                    .map(|tokens| crate::images::count(&tokens, prompt))
                     .unwrap_or_default(),
                 timings: Timings {
                     first_token_ms: milliseconds(first_token.unwrap_or_default()),

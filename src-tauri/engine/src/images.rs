@@ -7,8 +7,8 @@ use std::io::Cursor;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use paddock_checkpoint::ImageTokens;
 use paddock_protocol::chat::{ErrorCode, ImageUse};
-use serde_json::Value;
 
 use crate::prompt::Refusal;
 
@@ -52,119 +52,56 @@ pub fn decode(url: &str) -> Result<DynamicImage, Refusal> {
         .map_err(|error| unreadable(error.to_string()))
 }
 
-/// How a family writes images into the prompt, read from its `config.json` and tokenizer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ImageTokens {
-    /// The placeholder that an image feature replaces.
-    pub feature: u32,
-    /// The token that closes an image; none if the family has no such token.
-    pub end: Option<u32>,
-    /// The token that announces an image's last tile: the image ends with that tile (SmolVLM, Idefics3).
-    pub last_tile: Option<u32>,
-    /// Between tiles of a row, and at the end of a row (Llama 4).
-    pub tile_x: Option<u32>,
-    pub tile_y: Option<u32>,
-    /// Edge of a tile; 0 if the family has no tiles of one size.
-    pub tile_px: u32,
+/// Counts every image in the prompt as the model got it, in order. Images are told apart by their end token or
+/// their last tile; without either, all feature tokens are given to a single image.
+pub fn count(marks: &ImageTokens, prompt: &[u32]) -> Vec<ImageUse> {
+    let mut images = Vec::new();
+    let (mut tokens, mut columns, mut rows, mut row_tiles) = (0u32, 0u32, 0u32, 1u32);
+    // Whether the last tile was announced, and whether it has begun.
+    let (mut announced, mut last) = (false, false);
+    for &token in prompt {
+        if token == marks.feature {
+            tokens += 1;
+            last = announced;
+            continue;
+        }
+        if last {
+            images.push(used(marks, tokens, rows, columns));
+            (tokens, announced, last) = (0, false, false);
+        }
+        if Some(token) == marks.last_tile {
+            announced = true;
+        } else if Some(token) == marks.tile_x {
+            row_tiles += 1;
+        } else if Some(token) == marks.tile_y {
+            rows += 1;
+            columns = columns.max(row_tiles);
+            row_tiles = 1;
+        } else if Some(token) == marks.end && tokens > 0 {
+            images.push(used(marks, tokens, rows, columns));
+            (tokens, columns, rows, row_tiles) = (0, 0, 0, 1);
+        }
+    }
+    if tokens > 0 {
+        images.push(used(marks, tokens, rows, columns));
+    }
+    images
 }
 
-impl ImageTokens {
-    /// `id` looks a token's id up by its text.
-    pub fn from_config(config: &Value, id: impl Fn(&str) -> Option<u32>) -> Option<Self> {
-        let number = |key: &str| {
-            config
-                .get(key)
-                .and_then(Value::as_u64)
-                .and_then(|number| u32::try_from(number).ok())
-        };
-        let feature = number("image_token_index").or_else(|| number("image_token_id"))?;
-        let tile_px = config
-            .pointer("/vision_config/image_size")
-            .and_then(Value::as_u64)
-            .and_then(|edge| u32::try_from(edge).ok())
-            .unwrap_or(0);
-        let family = config
-            .get("model_type")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        Some(match family {
-            "llama4" => Self {
-                feature,
-                end: number("eoi_token_index").or_else(|| id("<|image_end|>")),
-                tile_x: id("<|tile_x_separator|>"),
-                tile_y: id("<|tile_y_separator|>"),
-                tile_px,
-                ..Self::default()
-            },
-            "gemma3" => Self {
-                feature,
-                end: number("eoi_token_index").or_else(|| id("<end_of_image>")),
-                ..Self::default()
-            },
-            "idefics3" | "smolvlm" => Self {
-                feature,
-                last_tile: id("<global-img>"),
-                ..Self::default()
-            },
-            _ => Self {
-                feature,
-                end: number("vision_end_token_id").or_else(|| id("<|vision_end|>")),
-                ..Self::default()
-            },
-        })
-    }
-
-    /// Counts every image in the prompt as the model got it, in order. Images are told apart by their end token or
-    /// their last tile; without either, all feature tokens are given to a single image.
-    pub fn count(&self, prompt: &[u32]) -> Vec<ImageUse> {
-        let mut images = Vec::new();
-        let (mut tokens, mut columns, mut rows, mut row_tiles) = (0u32, 0u32, 0u32, 1u32);
-        // Whether the last tile was announced, and whether it has begun.
-        let (mut announced, mut last) = (false, false);
-        for &token in prompt {
-            if token == self.feature {
-                tokens += 1;
-                last = announced;
-                continue;
-            }
-            if last {
-                images.push(self.used(tokens, rows, columns));
-                (tokens, announced, last) = (0, false, false);
-            }
-            if Some(token) == self.last_tile {
-                announced = true;
-            } else if Some(token) == self.tile_x {
-                row_tiles += 1;
-            } else if Some(token) == self.tile_y {
-                rows += 1;
-                columns = columns.max(row_tiles);
-                row_tiles = 1;
-            } else if Some(token) == self.end && tokens > 0 {
-                images.push(self.used(tokens, rows, columns));
-                (tokens, columns, rows, row_tiles) = (0, 0, 0, 1);
-            }
-        }
-        if tokens > 0 {
-            images.push(self.used(tokens, rows, columns));
-        }
-        images
-    }
-
-    fn used(&self, tokens: u32, rows: u32, columns: u32) -> ImageUse {
-        // One tile is written without separators.
-        let tiled = self.tile_x.is_some();
-        let (rows, columns) = if tiled {
-            (rows.max(1), columns.max(1))
-        } else {
-            (0, 0)
-        };
-        ImageUse {
-            width_px: columns * self.tile_px,
-            height_px: rows * self.tile_px,
-            rows,
-            columns,
-            tokens,
-        }
+fn used(marks: &ImageTokens, tokens: u32, rows: u32, columns: u32) -> ImageUse {
+    // One tile is written without separators.
+    let tiled = marks.tile_x.is_some();
+    let (rows, columns) = if tiled {
+        (rows.max(1), columns.max(1))
+    } else {
+        (0, 0)
+    };
+    ImageUse {
+        width_px: columns.saturating_mul(marks.tile_px),
+        height_px: rows.saturating_mul(marks.tile_px),
+        rows,
+        columns,
+        tokens,
     }
 }
 
@@ -187,7 +124,7 @@ mod tests {
         let prompt = [
             9, 1, 1, 3, 1, 1, 4, 1, 1, 3, 1, 1, 4, 8, 1, 1, 2, 7, 1, 1, 2, 5,
         ];
-        let used = LLAMA.count(&prompt);
+        let used = count(&LLAMA, &prompt);
         assert_eq!(used.len(), 2);
         assert_eq!((used[0].rows, used[0].columns, used[0].tokens), (2, 2, 10));
         assert_eq!((used[0].width_px, used[0].height_px), (672, 672));
@@ -203,8 +140,7 @@ mod tests {
         };
         // Two tiles and the last one, then a picture of one tile right after it, then the answer.
         let prompt = [9, 3, 1, 1, 3, 1, 1, 4, 3, 2, 1, 1, 3, 3, 2, 1, 1, 3, 5, 6];
-        let tokens: Vec<u32> = smolvlm
-            .count(&prompt)
+        let tokens: Vec<u32> = count(&smolvlm, &prompt)
             .iter()
             .map(|used| used.tokens)
             .collect();

@@ -22,8 +22,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use paddock_protocol::engine::{EngineLine, Failed, LoadErrorCode, TOKEN_VARIABLE};
 
-pub use arguments::{Arguments, Quant};
+pub use arguments::Arguments;
 pub use failure::LoadFailure;
+pub use paddock_checkpoint::Quant;
 
 /// The whole program.
 pub fn main() -> ExitCode {

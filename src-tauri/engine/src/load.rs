@@ -14,14 +14,14 @@ use mistralrs::{
     core::{DeviceMapMetadata, MistralRs, MistralRsBuilder},
     model_builder_trait::{build_auto_pipeline, build_gguf_pipeline},
 };
+use paddock_checkpoint::{ImageTokens, Quant, USUAL_CONTEXT_TOKENS};
 use paddock_protocol::engine::{LoadErrorCode, LoadStage, Loading};
 use tokio::sync::oneshot;
 
 use crate::{
-    arguments::{Arguments, Dtype, Quant},
+    arguments::{Arguments, Dtype, isq},
     checkpoint::Checkpoint,
     failure::LoadFailure,
-    images::ImageTokens,
     prompt::SpecialTokens,
 };
 
@@ -139,7 +139,7 @@ fn load_here(
                 .with_device_mapping(map)
                 .with_prefix_cache_n(None)
                 .with_max_num_seqs(1);
-            if let Some(isq) = arguments.quant.isq() {
+            if let Some(isq) = isq(arguments.quant) {
                 builder = builder.with_isq(isq);
             }
             runtime
@@ -197,7 +197,13 @@ fn load_here(
             ImageTokens::from_config(&folder.config, |text| tokenizer.token_to_id(text)),
             folder.context,
         ),
-        Checkpoint::Gguf { .. } => (None, arguments.context.unwrap_or(8192).min(model_context)),
+        Checkpoint::Gguf { .. } => (
+            None,
+            arguments
+                .context
+                .unwrap_or(USUAL_CONTEXT_TOKENS)
+                .min(model_context),
+        ),
     };
     let engine = runtime.block_on(
         MistralRsBuilder::new(pipeline, scheduler, false, None)
@@ -208,7 +214,7 @@ fn load_here(
     drop(watch);
     let quant = match (&checkpoint, arguments.quant) {
         (Checkpoint::Gguf { .. }, _) => "gguf".into(),
-        (Checkpoint::Folder(_), quant) => quant.name().into(),
+        (Checkpoint::Folder(_), quant) => quant.as_str().into(),
     };
     Ok(Loaded {
         engine,
@@ -322,7 +328,7 @@ fn expected_bytes(checkpoint: &Checkpoint, quant: Quant, dtype: ModelDType) -> u
             let each = match (quant, dtype) {
                 (Quant::None, ModelDType::F32) => 4.0,
                 (Quant::None, _) => 2.0,
-                (quant, _) => quant.bytes_per_weight(),
+                (quant, _) => quant.bytes_per_weight().unwrap_or(2.0),
             };
             // A progress bar needs no more than this.
             #[allow(

@@ -182,7 +182,6 @@ pub fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Fits => "Fits",
         Verdict::Tight => "Tight",
-        Verdict::NeedsOffload => "Needs offload",
         Verdict::DoesNotFit => "Does not fit",
     }
 }

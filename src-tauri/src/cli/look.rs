@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use paddock_decode::{Limits, MediaError, Tiling, look};
-use paddock_models::inspect_headers;
+use paddock_models::{fit::tiling_of, inspect_headers};
 use serde_json::Value;
 
 use super::{Stop, file_name, print, read, resolve};
@@ -116,7 +116,7 @@ fn tiling(model: &str, places: &Places) -> Result<Tiling, Stop> {
     let (_, path) = resolve(model, places)?;
     let checkpoint =
         inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
-    checkpoint.tiling.ok_or_else(|| {
+    tiling_of(&checkpoint).ok_or_else(|| {
         Stop::BadInput(CommandError::new(
             "model_cannot_see",
             format!("{} can't see pictures.", checkpoint.name),

@@ -81,7 +81,10 @@ fn catalogue(places: &Places, json: bool) -> Result<(), Stop> {
     let listed = known_models(&places.chat_config()).map_err(|error| Stop::of(&error))?;
     // Verdicts without what was learned are better than none.
     let learned = Learned::in_folder(&places.data).unwrap_or_default();
-    let lines = catalogue_lines(&fit::here()?, &listed, &learned);
+    let hardware = fit::here()?;
+    let lines = catalogue_lines(&hardware, &listed, |id, model, quant| {
+        learned.bytes(id, model, hardware.kind(), quant)
+    });
     print(&if json {
         format!(
             "{}\n",

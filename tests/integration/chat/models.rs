@@ -1,6 +1,6 @@
 //! Models: the list, switching, each one's own choices, and two of them on one question.
 
-#[path = "../../../src-tauri/crates/models/tests/support/mod.rs"]
+#[path = "../../../src-tauri/crates/checkpoint/tests/support/mod.rs"]
 mod checkpoints;
 
 use super::*;

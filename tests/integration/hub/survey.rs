@@ -7,7 +7,7 @@ use paddock_tests::hub_server::HubServer;
 
 use super::*;
 
-#[path = "../../../src-tauri/crates/models/tests/support/gguf.rs"]
+#[path = "../../../src-tauri/crates/checkpoint/tests/support/gguf.rs"]
 mod gguf;
 
 #[tokio::test(flavor = "multi_thread")]

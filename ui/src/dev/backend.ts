@@ -59,7 +59,7 @@ function downloaded(repository: string): ModelId {
 
 function here(): Place {
   const device = computer.devices().devices[0];
-  return { name: device?.name ?? "", bytes: device?.freeBytes ?? 0, isGpu: false, ramBytes: 0 };
+  return { name: device?.name ?? "", bytes: device?.freeBytes ?? 0, isGpu: false };
 }
 
 async function load(id: ModelId | null): Promise<void> {

@@ -32,7 +32,6 @@ export interface Place {
   name: string;
   bytes: number;
   isGpu: boolean;
-  ramBytes: number;
 }
 
 function number(config: Record<string, unknown>, ...names: string[]): number {
@@ -85,7 +84,7 @@ export function place(text: string): Place | null {
   const memory = /^([\d.]+)(gib|gb|tb)$/.exec(one);
   const each = memory ? Number(memory[1]) * { gib: GIB, gb: 1e9, tb: 1e12 }[memory[2] as "gib" | "gb" | "tb"] : (GPU_GB[one] ?? 0) * 1e9;
   if (!(each > 0)) return null;
-  return { name: text, bytes: each * Number(count ?? 1), isGpu: count !== undefined || !memory, ramBytes: 0 };
+  return { name: text, bytes: each * Number(count ?? 1), isGpu: count !== undefined || !memory };
 }
 
 function total(shape: Shape, quant: string, context: number, images: number) {
@@ -151,7 +150,7 @@ export function plan(id: string, where: Place, choice: { context: number | null;
   const parts = total(shape, quant, context, images);
   const most = largest(shape, quant, images, where.bytes);
   const verdict: Verdict =
-    parts.high <= where.bytes ? "fits" : parts.low <= where.bytes ? "tight" : where.isGpu && parts.high <= where.bytes + where.ramBytes ? "needs_offload" : "does_not_fit";
+    parts.high <= where.bytes ? "fits" : parts.low <= where.bytes ? "tight" : "does_not_fit";
   const windowed = shape.windowedShare;
   return {
     model: shape.name,

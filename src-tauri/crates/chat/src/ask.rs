@@ -8,15 +8,16 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
+use paddock_decode::Tiling;
 use paddock_devices::{DevicePreference, EngineBuilds};
 use paddock_engines::{
     Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };
 use paddock_models::fit::FitModel;
-use paddock_models::inspect_headers;
+use paddock_models::runnable;
 
-use crate::model::{cpu_dtype, device_argument};
+use crate::load_spec::{cpu_dtype, device_argument};
 use crate::placement::ByDevice;
 use crate::{ChatError, pictures};
 
@@ -44,12 +45,15 @@ impl AskConfig {
         }
     }
 
-    /// Blocks for the headers.
-    pub(crate) fn load_spec(&self) -> LoadSpec {
-        // A model that cannot be read is the engine's to refuse.
-        let fit = inspect_headers(&self.model).map(|checkpoint| FitModel::from(&checkpoint));
-        LoadSpec {
-            cpu_dtype: fit.ok().as_ref().and_then(cpu_dtype),
+    /// What is to be loaded, and how the model cuts pictures. Blocks for the headers.
+    ///
+    /// # Errors
+    /// The model cannot be read or cannot run here: no engine is to be started for it.
+    pub(crate) fn load_spec(&self) -> Result<(LoadSpec, Option<Tiling>), ChatError> {
+        let checkpoint = runnable(&self.model).map_err(ChatError::Refused)?;
+        let fit = FitModel::from(&checkpoint);
+        let spec = LoadSpec {
+            cpu_dtype: cpu_dtype(&fit),
             model: self.model_label.clone(),
             path: self.model.clone(),
             device: device_argument(&self.device),
@@ -57,7 +61,8 @@ impl AskConfig {
             quant: self.quant.clone(),
             context_tokens: self.context_tokens,
             threads: self.threads,
-        }
+        };
+        Ok((spec, fit.tiling))
     }
 }
 
@@ -141,7 +146,14 @@ pub async fn ask(
         parts: question,
     });
 
-    let spec = config.load_spec();
+    let (spec, _) = {
+        let config = config.clone();
+        tokio::task::spawn_blocking(move || config.load_spec())
+            .await
+            .map_err(|e| ChatError::TaskEnded {
+                detail: e.to_string(),
+            })??
+    };
     let supervisor = start_supervisor(config.supervisor_config());
     let began = Instant::now();
     let engine = supervisor.ready(spec).await?;

@@ -15,7 +15,6 @@ use paddock_engines::{
     ImageData, ImageUse, LoadSpec, LocalEngine, PromptMessage, PromptPart, PromptRole,
     start_supervisor,
 };
-use paddock_models::inspect_headers;
 
 use crate::{AskConfig, ChatError};
 
@@ -74,23 +73,14 @@ pub async fn bench(
     mut on_step: impl FnMut(&str) + Send,
 ) -> Result<BenchReport, ChatError> {
     let rounds = rounds.max(1);
-    let path = config.model.clone();
-    let tiling = tokio::task::spawn_blocking(move || inspect_headers(&path))
+    let known = config.clone();
+    let (spec, tiling) = tokio::task::spawn_blocking(move || known.load_spec())
         .await
         .map_err(|e| ChatError::TaskEnded {
             detail: e.to_string(),
-        })?
-        .map_err(|e| ChatError::Refused(e.failure()))?
-        .tiling;
+        })??;
     let supervisor = start_supervisor(config.supervisor_config());
-    let outcome = measure(
-        &supervisor,
-        config.load_spec(),
-        tiling.as_ref(),
-        rounds,
-        &mut on_step,
-    )
-    .await;
+    let outcome = measure(&supervisor, spec, tiling.as_ref(), rounds, &mut on_step).await;
     supervisor.stop().await;
     outcome
 }

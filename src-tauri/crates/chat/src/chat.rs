@@ -12,16 +12,14 @@ use paddock_conversation::{
 };
 use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::SupervisorConfig;
-use paddock_models::ModelPlaces;
+use paddock_models::{ModelPlaces, Models};
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
 use crate::keeping::Endings;
-use crate::listing::Listing;
 use crate::loading::{self, Engines};
-use crate::model::KnownModels;
 use crate::placement::ByDevice;
 use crate::{ChatError, Settings, settings};
 
@@ -74,8 +72,7 @@ struct Inner {
     active: ActiveAnswers,
     endings: Endings,
     decoders: Semaphore,
-    models: KnownModels,
-    listing: Listing,
+    models: Models,
     hub: HubSide,
 }
 
@@ -108,6 +105,7 @@ impl Chat {
                 &config.engine_builds,
             ))),
         });
+        let models = Models::new(store.clone(), config.model_folders());
         let chat = Self(Arc::new(Inner {
             config,
             endings: Endings::new(store.clone()),
@@ -116,8 +114,7 @@ impl Chat {
             settings: RwLock::new(settings),
             active: ActiveAnswers::default(),
             decoders: Semaphore::new(DECODERS),
-            models: KnownModels::default(),
-            listing: Listing::default(),
+            models,
             hub: HubSide::default(),
         }));
         tokio::spawn(loading::let_go(chat.downgrade()));
@@ -155,12 +152,10 @@ impl Chat {
         &self.0.engines
     }
 
-    pub(crate) fn known_models(&self) -> &KnownModels {
+    /// The owner of the models on this computer.
+    #[must_use]
+    pub fn models(&self) -> &Models {
         &self.0.models
-    }
-
-    pub(crate) fn listing(&self) -> &Listing {
-        &self.0.listing
     }
 
     pub(crate) fn hub_side(&self) -> &HubSide {

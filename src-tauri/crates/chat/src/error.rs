@@ -5,6 +5,7 @@
 use paddock_conversation::{Failure, ImageSize, TreeError};
 use paddock_engines::{EngineError, LoadErrorCode};
 use paddock_hub::HubError;
+use paddock_models::ModelsError;
 use paddock_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,8 @@ pub enum ChatError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Hub(#[from] HubError),
+    #[error(transparent)]
+    Models(#[from] ModelsError),
     #[error("This part of the conversation cannot be shown: {0}.")]
     Tree(#[from] TreeError),
     /// A reason that comes with its words: a picture or a model that cannot be used.
@@ -30,8 +33,6 @@ pub enum ChatError {
         "The pictures and text take about {needed} tokens, but the model's context holds {context}."
     )]
     ContextTooSmall { needed: u32, context: u32 },
-    #[error("There is no model {id}.")]
-    NoModel { id: String },
     #[error("Only a {expected} message can be used for this.")]
     WrongRole { expected: &'static str },
     #[error("There is no sample picture {name:?}.")]
@@ -58,7 +59,6 @@ impl ChatError {
             | Self::NothingToSend
             | Self::ModelCannotSee { .. }
             | Self::ContextTooSmall { .. }
-            | Self::NoModel { .. }
             | Self::WrongRole { .. }
             | Self::NoSample { .. }
             | Self::SettingOutOfRange { .. } => true,
@@ -76,6 +76,7 @@ impl ChatError {
                 _ => false,
             },
             Self::Hub(error) => error.is_bad_input(),
+            Self::Models(error) => error.is_bad_input(),
             _ => false,
         }
     }
@@ -87,6 +88,7 @@ impl ChatError {
             Self::Store(error) => return error.failure(),
             Self::Engine(error) => return error.failure(),
             Self::Hub(error) => return error.failure(),
+            Self::Models(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
             Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
             Self::Tree(_) => (
@@ -103,7 +105,6 @@ impl ChatError {
                 "contextTooSmall",
                 "Start a new chat, remove a picture, or raise the context length in the settings.",
             ),
-            Self::NoModel { .. } => ("noModel", "Choose a model in the settings."),
             Self::WrongRole { .. } => ("wrongRole", "Open the conversation again."),
             Self::NoSample { .. } => ("noSample", "Attach a picture of your own."),
             Self::SettingOutOfRange { .. } => {

@@ -1,161 +1,14 @@
-//! Whether a model fits, before it is loaded or downloaded: the catalogue with its verdicts, and single questions.
+//! Whether a model fits, before it is loaded or downloaded: with this computer as it is now and what its loads taught.
 //!
-//! Outside: counting (the models crate), and what was measured (`learning.rs`).
+//! Outside: counting and the catalogue (the models crate), and what was measured (`learning.rs`).
 
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::Failure;
 use paddock_devices::DeviceReport;
-use paddock_models::catalogue::{self, CatalogueEntry, Licence, Status};
-use paddock_models::fit::{Fit, FitModel, FitRequest, Hardware, plan};
-use paddock_models::{ModelEntry, Quant, inspect_headers};
-use serde::{Deserialize, Serialize};
-use specta::Type;
+use paddock_models::fit::{Fit, FitModel, Hardware};
+use paddock_models::{CatalogueLine, FitQuestion, FitSubject, answer, catalogue_lines};
 
+use crate::ChatError;
 use crate::chat::Chat;
-use crate::model::path_of;
-use crate::{ChatError, Learned};
-
-/// A line of the catalogue.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct CatalogueLine {
-    pub id: String,
-    pub name: String,
-    pub description: String,
-    /// `owner/name` on the Hub; none if there is nothing to download.
-    pub repository: Option<String>,
-    pub status: CatalogueStatus,
-    /// `text`, `image`.
-    pub modalities: Vec<String>,
-    /// Exact.
-    #[specta(type = Option<u32>)]
-    pub parameters: Option<u64>,
-    /// In the publisher's words.
-    pub active_parameters: Option<String>,
-    pub licence: Option<LicenceFacts>,
-    /// Whether the publisher wants the licence accepted on its page before a download.
-    pub gated: bool,
-    #[specta(type = Option<u32>)]
-    pub download_bytes: Option<u64>,
-    pub max_context_tokens: Option<u32>,
-    /// The same model where it already lies on this computer.
-    pub on_disk: Option<ModelId>,
-    /// At the mildest quantisation that fits; none for what was only announced.
-    pub fit: Option<Fit>,
-}
-
-/// Whether weights exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub enum CatalogueStatus {
-    Released,
-    Announced,
-}
-
-/// A licence, with what has to be shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct LicenceFacts {
-    pub name: String,
-    pub url: Option<String>,
-    /// A line that has to accompany the model.
-    pub notice: Option<String>,
-    /// `Built with Llama`.
-    pub badge: Option<String>,
-    /// Where it grants less.
-    pub regional: Option<String>,
-}
-
-/// Which model is asked about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum FitTarget {
-    Catalogue {
-        id: String,
-    },
-    Model {
-        id: ModelId,
-    },
-    /// `owner/name` on the Hub, by its headers alone.
-    Hub {
-        repository: String,
-    },
-}
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct FitQuestion {
-    pub target: FitTarget,
-    /// Tokens of prompt and answer together; none: as much as is usual.
-    pub context: Option<u32>,
-    /// None: as stored.
-    pub quant: Option<String>,
-    /// Pictures in the prompt; none: one if the model takes any.
-    pub images: Option<u32>,
-    /// `24GiB`, `8xH100`; none: this computer as it is now.
-    pub hardware: Option<String>,
-}
-
-impl From<&Licence> for LicenceFacts {
-    fn from(licence: &Licence) -> Self {
-        Self {
-            name: licence.name.clone(),
-            url: licence.url.clone(),
-            notice: licence.notice.clone(),
-            badge: licence.badge.clone(),
-            regional: licence.regional.clone(),
-        }
-    }
-}
-
-/// The catalogue as [`catalogue::ranked`] sorts it for this hardware, with what of it lies on this computer.
-#[must_use]
-pub fn catalogue_lines(
-    hardware: &Hardware,
-    listed: &[ModelEntry],
-    learned: &Learned,
-) -> Vec<CatalogueLine> {
-    let device = hardware.kind();
-    let learned = |id: &str, model: &FitModel, quant| learned.bytes(id, model, device, quant);
-    catalogue::ranked_with(hardware, learned)
-        .into_iter()
-        .map(|(entry, fit)| CatalogueLine {
-            id: entry.id.clone(),
-            name: entry.name.clone(),
-            description: entry.description.clone(),
-            repository: entry.repository.clone(),
-            status: match entry.status {
-                Status::Released => CatalogueStatus::Released,
-                Status::Announced => CatalogueStatus::Announced,
-            },
-            modalities: entry.modalities.clone(),
-            parameters: entry.parameters,
-            active_parameters: entry.active_parameters.clone(),
-            licence: entry.licence.as_ref().map(LicenceFacts::from),
-            gated: entry.gated,
-            download_bytes: entry.download_bytes(),
-            max_context_tokens: entry.max_context_tokens(),
-            on_disk: on_disk(entry, listed),
-            fit,
-        })
-        .collect()
-}
-
-/// The listed model that is this entry: the repository's name and the exact number of parameters are the same. Copies of
-/// other owners count.
-fn on_disk(entry: &CatalogueEntry, listed: &[ModelEntry]) -> Option<ModelId> {
-    let (_, name) = entry.repository.as_deref()?.split_once('/')?;
-    let same = |model: &&ModelEntry| {
-        model.ready
-            && model.name.eq_ignore_ascii_case(name)
-            && Some(model.parameters) == entry.parameters
-    };
-    listed.iter().find(same).map(|model| model.id.clone())
-}
 
 impl Chat {
     /// The catalogue, what this computer can run first.
@@ -167,7 +20,11 @@ impl Chat {
         let listed = self.list_models().await?;
         self.blocking(move |chat| {
             let hardware = chat.hardware_here(&report)?;
-            Ok(catalogue_lines(&hardware, &listed, &chat.learned()?))
+            let learned = chat.learned()?;
+            let device = hardware.kind();
+            Ok(catalogue_lines(&hardware, &listed, |id, model, quant| {
+                learned.bytes(id, model, device, quant)
+            }))
         })
         .await
     }
@@ -177,169 +34,43 @@ impl Chat {
     /// # Errors
     /// There is no such model, hardware or quantisation, or the store fails.
     pub async fn fit(&self, question: FitQuestion) -> Result<Fit, ChatError> {
-        let (id, model) = self.fit_target(&question.target).await?;
+        let target = question.target.clone();
+        let subject = self
+            .blocking(move |chat| Ok(chat.models().fit_subject(&target)?))
+            .await?;
+        let (id, model) = match subject {
+            FitSubject::Known { id, model } => (id, *model),
+            FitSubject::Remote { repository } => self.fit_of_repository(repository).await?,
+        };
         let report = self.device_report().await?;
         self.blocking(move |chat| {
-            let quant = question
-                .quant
-                .as_deref()
-                .map(str::parse::<Quant>)
-                .transpose()
-                .map_err(|error| {
-                    refused("unknownQuant", error.to_string(), "Choose one of the list.")
-                })?;
-            let (hardware, learned_bytes) = match &question.hardware {
-                Some(text) => {
-                    let hardware = Hardware::imagined(text).map_err(|error| {
-                        let next_step = "Write it like 24GiB, H100 or 8xH100.";
-                        refused("unknownHardware", error.to_string(), next_step)
-                    })?;
-                    (hardware, 0)
-                }
-                None => {
-                    let hardware = chat.hardware_here(&report)?;
-                    let as_planned = quant
-                        .filter(|quant| model.quants.contains(quant))
-                        .or_else(|| model.quants.first().copied())
-                        .unwrap_or(Quant::None);
-                    let learned = chat.learned()?;
-                    let bytes = learned.bytes(&id, &model, hardware.kind(), as_planned);
-                    (hardware, bytes)
-                }
-            };
-            let request = FitRequest {
-                quant,
-                context_tokens: question.context,
-                images: question.images,
-                compute: None,
-                learned_bytes,
-            };
-            Ok(plan(&model, &hardware, &request, &catalogue::fit_models()))
+            answer(
+                &question,
+                &model,
+                || chat.hardware_here(&report),
+                |hardware, quant| Ok(chat.learned()?.bytes(&id, &model, hardware.kind(), quant)),
+            )
         })
         .await
     }
 
-    /// The model's id for what was learned of it, and its numbers.
-    async fn fit_target(&self, target: &FitTarget) -> Result<(String, FitModel), ChatError> {
-        match target.clone() {
-            FitTarget::Catalogue { id } => {
-                let entry = catalogue::find(&id).ok_or_else(|| {
-                    refused(
-                        "notInCatalogue",
-                        format!("There is no model {id:?} in the catalogue."),
-                        "Choose one of the list.",
-                    )
-                })?;
-                let model = entry.fit_model().ok_or_else(|| {
-                    refused(
-                        "notReleased",
-                        format!(
-                            "{} was announced, but never released: nothing is known of its files.",
-                            entry.name
-                        ),
-                        "Choose a released model.",
-                    )
-                })?;
-                Ok((entry.id.clone(), model))
-            }
-            FitTarget::Model { id } => {
-                self.blocking(move |chat| {
-                    // One that cannot run here is planned too, and the plan says why it cannot.
-                    let model = match chat.resolve_now(&id) {
-                        Ok(model) => model.fit.clone(),
-                        Err(_) => {
-                            let path = path_of(&id, &chat.config().demo_model)?;
-                            let checkpoint = inspect_headers(&path)
-                                .map_err(|error| ChatError::Refused(error.failure()))?;
-                            FitModel::from(&checkpoint)
-                        }
-                    };
-                    Ok((id.to_string(), model))
-                })
-                .await
-            }
-            FitTarget::Hub { repository } => self.fit_of_repository(&repository).await,
-        }
-    }
-
     /// By the headers of the files on the Hub.
-    async fn fit_of_repository(&self, repository: &str) -> Result<(String, FitModel), ChatError> {
-        // A repository of the catalogue needs no network.
-        if let Some(entry) = catalogue::find(repository)
-            && let Some(model) = entry.fit_model()
-        {
-            return Ok((entry.id.clone(), model));
-        }
-        if let Some(model) = self.listing().remote(repository) {
-            return Ok((repository.to_owned(), model));
-        }
-        let model = FitModel::from(&self.hub_checkpoint(repository).await?);
-        self.listing().keep_remote(repository, &model);
-        Ok((repository.to_owned(), model))
+    async fn fit_of_repository(&self, repository: String) -> Result<(String, FitModel), ChatError> {
+        let checkpoint = self.hub_checkpoint(&repository).await?;
+        let model = self.models().keep_remote(&repository, &checkpoint);
+        Ok((repository, model))
     }
 
     /// The device that the settings resolve to, with the memory that a newly chosen model would have: what is free now, and
     /// what this app's own engines hold, as they are gone before another model is loaded that does not fit beside them.
     pub(crate) fn hardware_here(&self, report: &DeviceReport) -> Result<Hardware, ChatError> {
         let hardware = Hardware::of_report(report, &report.selected).ok_or_else(|| {
-            refused(
+            ChatError::Refused(Failure::new(
                 "noDevice",
-                "This computer's memory could not be found out.".to_owned(),
+                "This computer's memory could not be found out.",
                 "Imagine hardware instead: write an amount like 24GiB.",
-            )
+            ))
         })?;
         Ok(hardware.with_returned(report, self.engines().own_bytes()))
-    }
-}
-
-fn refused(code: &str, message: String, next_step: &str) -> ChatError {
-    ChatError::Refused(Failure::new(code, message, next_step))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn listed(name: &str, parameters: u64) -> ModelEntry {
-        let demo =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../resources/demo-model");
-        let checkpoint = inspect_headers(&demo).unwrap();
-        ModelEntry {
-            name: name.into(),
-            parameters,
-            ..ModelEntry::from_checkpoint(ModelId::local(&format!("/m/{name}")), &checkpoint)
-        }
-    }
-
-    #[test]
-    fn what_lies_on_this_computer_is_told_by_name_and_size() {
-        let hardware = Hardware::of_memory(16 << 30);
-        let models = [
-            listed("smolvlm-256m-instruct", 256_484_928),
-            listed("SmolVLM-500M-Instruct", 7),
-        ];
-        let lines = catalogue_lines(&hardware, &models, &Learned::default());
-        assert_eq!(lines.len(), catalogue::entries().len());
-        let line = |id: &str| lines.iter().find(|line| line.id == id).unwrap();
-        assert_eq!(
-            line("smolvlm-256m").on_disk.as_ref().map(ModelId::as_str),
-            Some("local:/m/smolvlm-256m-instruct")
-        );
-        assert_eq!(
-            line("smolvlm-500m").on_disk,
-            None,
-            "another model of its name"
-        );
-        assert!(
-            line("llama-4-scout")
-                .licence
-                .as_ref()
-                .unwrap()
-                .badge
-                .is_some()
-        );
-        let behemoth = line("llama-4-behemoth");
-        assert_eq!(behemoth.status, CatalogueStatus::Announced);
-        assert!(behemoth.fit.is_none() && behemoth.repository.is_none());
     }
 }

@@ -138,7 +138,7 @@ impl Chat {
         else {
             return Ok(None);
         };
-        let model = self.resolve_now(&label.id)?;
+        let model = self.models().resolve(&label.id)?;
         let compute = match dtype.as_str() {
             // What the engine says of it is about other files.
             _ if model.fit.form == Form::Gguf => None,

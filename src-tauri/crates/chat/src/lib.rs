@@ -13,8 +13,8 @@ mod hub;
 mod keeping;
 mod learning;
 mod listing;
+mod load_spec;
 mod loading;
-mod model;
 mod pictures;
 mod placement;
 mod plan;
@@ -30,12 +30,12 @@ pub use bench::{BenchReport, PictureBench, bench};
 pub use chat::{Chat, ChatConfig};
 pub use edit::{PictureEdit, Region};
 pub use error::ChatError;
-pub use fitting::{
-    CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
-};
 pub use hub::{HubWish, default_hub_endpoint, hub_checkpoint};
 pub use learning::{FitRecord, Learned};
 pub use listing::known_models;
+pub use paddock_models::{
+    CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
+};
 pub use settings::{Settings, Theme};
 pub use types::{
     AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,

@@ -14,12 +14,12 @@ use paddock_engines::{
     EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
     SupervisorConfig, start_supervisor,
 };
-use paddock_models::Quant;
 use paddock_models::fit::{FitRequest, Hardware, plan};
+use paddock_models::{LoadChoice, Quant, ResolvedModel};
 use tokio::sync::watch;
 
 use crate::chat::{Chat, WeakChat};
-use crate::model::ResolvedModel;
+use crate::load_spec::load_spec;
 use crate::{ChatError, Settings};
 
 /// A second model is asked now and then; its memory is given back after so long without a question.
@@ -148,17 +148,16 @@ impl Chat {
     pub async fn restart_engine(&self) -> Result<EngineSnapshot, ChatError> {
         let settings = self.settings().await;
         let model = self.resolve(settings.model_id.clone()).await?;
-        let (engine, spec) = (self.engines().main.clone(), model.load_spec(&settings));
+        let (engine, spec) = (
+            self.engines().main.clone(),
+            load_spec(&model, &LoadChoice::from(&settings)),
+        );
         self.engines().touch(false);
         let mut changes = engine.subscribe();
         let before = changes.borrow_and_update().revision;
         let load = tokio::spawn(async move { engine.restart(spec).await });
         wait_for_change(&mut changes, before, load).await;
         Ok(self.engine_snapshot())
-    }
-
-    pub(crate) async fn resolve(&self, id: ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
-        self.blocking(move |chat| chat.resolve_now(&id)).await
     }
 
     /// The engine with this model, loaded if need be; `settings` are those of the model.
@@ -175,7 +174,7 @@ impl Chat {
             (&engines.beside, &engines.main)
         };
         engines.touch(!chosen);
-        let spec = model.load_spec(settings);
+        let spec = load_spec(model, &LoadChoice::from(settings));
         let (here, there) = (engine.snapshot(), other.snapshot());
         if is_running(&there) && !(is_running(&here) && here.model.as_ref() == Some(&spec.model)) {
             let same = there.model.as_ref() == Some(&spec.model);
@@ -190,13 +189,6 @@ impl Chat {
         let ready = engine.ready(spec).await;
         engines.touch(!chosen);
         ready
-    }
-
-    /// Blocks.
-    pub(crate) fn resolve_now(&self, id: &ModelId) -> Result<Arc<ResolvedModel>, ChatError> {
-        let listed = self.listing().name(id);
-        self.known_models()
-            .resolve(id, &self.config().demo_model, listed)
     }
 
     /// Whether a model can be loaded in what is free now and `back` bytes that will be given back before.
@@ -235,11 +227,11 @@ impl Chat {
             {
                 // A changed setting takes effect with the next question.
                 match settings.context_tokens {
-                    Some(_) => model.context_tokens(settings),
+                    Some(_) => model.context_tokens(&LoadChoice::from(settings)),
                     None => context_tokens,
                 }
             }
-            _ => model.context_tokens(settings),
+            _ => model.context_tokens(&LoadChoice::from(settings)),
         }
     }
 }

@@ -5,9 +5,9 @@
 use paddock_conversation::{
     ConversationId, ImageId, ImageRef, Message, MessageId, MessageTree, Part,
 };
+use paddock_models::ResolvedModel;
 
 use crate::chat::Chat;
-use crate::model::ResolvedModel;
 use crate::prompt::{self, Outline};
 use crate::{ChatError, ImagePlan, PromptPlan, Settings};
 

@@ -13,11 +13,12 @@ use paddock_engines::{
     Engine as _, EngineEvent, EngineState, GenerateRequest, ImageData, LoadSpec, PromptMessage,
     PromptPart, PromptRole,
 };
-use paddock_models::Sight;
+use paddock_models::{LoadChoice, Sight, stamp};
 use serde::{Deserialize, Serialize};
 
+use crate::ChatError;
 use crate::chat::Chat;
-use crate::{ChatError, model};
+use crate::load_spec::load_spec;
 
 const DOCUMENT: &str = "sight";
 const VERSION: u32 = 1;
@@ -160,14 +161,8 @@ fn draw_box(picture: &mut RgbImage, colour: Rgb<u8>, from: (f64, f64), to: (f64,
 
 /// The way of loading that a verdict is true of: files, quantisation, device.
 fn key(spec: &LoadSpec) -> String {
-    let (changed, length) = model::stamp(&spec.path);
-    let changed = changed
-        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-        .map_or(0, |since| since.as_secs());
-    format!(
-        "{}|{}|{}|{changed}|{length}",
-        spec.model.id, spec.quant, spec.device
-    )
+    let files = stamp(&spec.path).map_or_else(String::new, |stamp| stamp.to_string());
+    format!("{}|{}|{}|{files}", spec.model.id, spec.quant, spec.device)
 }
 
 impl Chat {
@@ -213,7 +208,7 @@ impl Chat {
     async fn examine(&self) -> Result<Option<(ModelId, Sight)>, ChatError> {
         let settings = self.settings().await;
         let model = self.resolve(settings.model_id.clone()).await?;
-        let spec = model.load_spec(&settings);
+        let spec = load_spec(&model, &LoadChoice::from(&settings));
         if !model.vision || self.engine_snapshot().model.as_ref() != Some(&spec.model) {
             return Ok(None);
         }

@@ -11,11 +11,11 @@ use paddock_conversation::{
     MessageTree, ModelId, Role, Timings, Usage,
 };
 use paddock_engines::{Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart};
+use paddock_models::{LoadChoice, ResolvedModel};
 use paddock_store::{Answer, NewAnswer, NewQuestion, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Chat, now_ms};
-use crate::model::ResolvedModel;
 use crate::prompt::{self, Outline, OutlinePart};
 use crate::keeping::Ending;
 use crate::stream::{Piece, StreamEnd, follow};
@@ -260,7 +260,7 @@ impl Chat {
         let answer = NewAnswer {
             id: MessageId::random(),
             parent: answered,
-            model: Some(model.label(&settings)),
+            model: Some(model.label(&LoadChoice::from(&settings))),
         };
         Ok(Plan {
             conversation,

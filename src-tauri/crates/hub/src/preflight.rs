@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
+use paddock_checkpoint::{Checkpoint, Depth, Form, Vision, inspect_source, names};
 use paddock_conversation::{Failure, ModelId};
-use paddock_models::{Checkpoint, Depth, Form, Vision, inspect_source};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -75,7 +75,32 @@ pub async fn remote_checkpoint(
     reference: &Reference,
 ) -> Result<Result<Checkpoint, Failure>, HubError> {
     let repository = hub.repository(reference).await?;
+    let reference = &with_file(reference, &repository)?;
     read(hub, reference, &repository, Depth::Headers).await
+}
+
+/// With the file that a tag (`owner/name:Q4_K_M`) means.
+fn with_file(reference: &Reference, repository: &Repository) -> Result<Reference, HubError> {
+    let mut reference = reference.clone();
+    if let Some(tag) = &reference.tag {
+        reference.file =
+            Some(
+                tagged(&repository.files, tag).ok_or_else(|| HubError::FileNotFound {
+                    repository: repository.name.clone(),
+                    file: format!("*{tag}*.gguf"),
+                })?,
+            );
+    }
+    Ok(reference)
+}
+
+/// The GGUF model that a tag names: of several, the one with the shortest name.
+fn tagged(files: &[RemoteFile], tag: &str) -> Option<String> {
+    names::gguf_models(files.iter().map(|file| file.path.as_str()))
+        .into_iter()
+        .filter(|path| names::has_tag(path, tag))
+        .min_by_key(|path| path.len())
+        .map(str::to_owned)
 }
 
 async fn read(
@@ -94,7 +119,7 @@ async fn read(
         });
     }
     // A file of a safetensors model names the whole model.
-    let gguf = file.filter(|file| is_gguf(file));
+    let gguf = file.filter(|file| names::is_gguf(file));
     if gguf.is_none()
         && let Some(files) = several_models(&repository.files)
     {
@@ -126,6 +151,7 @@ async fn read(
 /// The repository does not exist, or the Hub cannot be reached.
 pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<Survey, HubError> {
     let repository = hub.repository(reference).await?;
+    let reference = &with_file(reference, &repository)?;
     let mut problem = None;
     let mut notes = Vec::new();
     let checkpoint = match read(hub, reference, &repository, Depth::SmallFiles).await {
@@ -158,7 +184,12 @@ pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<S
         };
         problem.get_or_insert(error.failure());
     }
-    let left: u64 = repository.files.iter().map(|file| file.bytes).sum::<u64>() - plan.bytes();
+    let all = repository
+        .files
+        .iter()
+        .map(|file| file.bytes)
+        .fold(0, u64::saturating_add);
+    let left = all.saturating_sub(plan.bytes());
     if checkpoint.is_some() && left > 1_000_000_000 {
         notes.push(format!(
             "{} of other files in the repository are not needed and stay there.",
@@ -166,7 +197,7 @@ pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<S
         ));
     }
     let (on_disk, present_bytes, free_bytes) = on_this_disk(hub, &plan, models).await;
-    let needed_bytes = plan.bytes() - present_bytes;
+    let needed_bytes = plan.bytes().saturating_sub(present_bytes);
     if let Some(free_bytes) = free_bytes
         && needed_bytes > free_bytes
     {
@@ -245,15 +276,11 @@ fn plan(repository: &Repository, reference: &Reference, checkpoint: Option<&Chec
 
 /// By name only, for a repository that may not be read: so that its size can be told.
 fn looks_needed(path: &str, only: Option<&str>) -> bool {
-    if let Some(only) = only.filter(|only| is_gguf(only)) {
+    if let Some(only) = only.filter(|only| names::is_gguf(only)) {
         return path == only;
     }
     let weights = path.ends_with(".safetensors") && !path.starts_with("consolidated");
     !path.contains('/') && (weights || path.ends_with(".json") || path.ends_with(".jinja"))
-}
-
-fn is_gguf(path: &str) -> bool {
-    path.to_ascii_lowercase().ends_with(".gguf")
 }
 
 /// The GGUF models of a repository that has several and no other weights; parts of a split one count once.
@@ -262,24 +289,8 @@ fn several_models(files: &[RemoteFile]) -> Option<Vec<String>> {
     if has(".safetensors") && files.iter().any(|file| file.path == "config.json") {
         return None;
     }
-    let mut names: Vec<String> = files
-        .iter()
-        .map(|file| file.path.as_str())
-        .filter(|path| is_gguf(path) && !path.to_ascii_lowercase().contains("mmproj"))
-        .filter(|path| !is_later_part(path))
-        .map(str::to_owned)
-        .collect();
-    names.sort();
-    (names.len() > 1).then_some(names)
-}
-
-/// `x-00002-of-00003.gguf`.
-fn is_later_part(path: &str) -> bool {
-    path.rsplit_once("-of-").is_some_and(|(stem, _)| {
-        stem.rsplit_once('-').is_some_and(|(_, number)| {
-            number.len() == 5 && number.parse::<u32>().is_ok_and(|number| number > 1)
-        })
-    })
+    let models = names::gguf_models(files.iter().map(|file| file.path.as_str()));
+    (models.len() > 1).then(|| models.into_iter().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -304,7 +315,13 @@ mod tests {
             "mmproj-f16.gguf",
         ]);
         assert_eq!(several_models(&split), None);
+        assert_eq!(
+            tagged(&split, "q8").as_deref(),
+            Some("Q8/m-00001-of-00002.gguf")
+        );
         let two = files(&["m-Q4_K_M.gguf", "m-Q8_0.gguf"]);
+        assert_eq!(tagged(&two, "Q8_0").as_deref(), Some("m-Q8_0.gguf"));
+        assert_eq!(tagged(&two, "Q2_K"), None);
         assert_eq!(
             several_models(&two),
             Some(vec!["m-Q4_K_M.gguf".to_owned(), "m-Q8_0.gguf".to_owned()])

@@ -1,4 +1,4 @@
-//! What people paste to name a model: `owner/name`, or an address of its page or of one file.
+//! What people paste to name a model: `owner/name`, `owner/name:Q4_K_M`, or an address of its page or of one file.
 //!
 //! Outside: whether it exists.
 
@@ -12,6 +12,8 @@ pub struct Reference {
     /// Branch, tag or commit; `main` if none was named.
     pub revision: String,
     pub file: Option<String>,
+    /// The quantisation of a GGUF repository's file, as other programs name it: `Q4_K_M`.
+    pub tag: Option<String>,
 }
 
 /// A text that names no repository.
@@ -85,9 +87,15 @@ impl std::str::FromStr for Reference {
         let (Some(owner), Some(name)) = (pieces.next(), pieces.next()) else {
             return Err(error());
         };
-        if !part(owner) || !part(name) {
+        let (name, tag) = match name.split_once(':') {
+            Some((name, tag)) => (name, Some(tag)),
+            None => (name, None),
+        };
+        if !part(owner) || !part(name) || tag.is_some_and(|tag| !part(tag)) {
             return Err(error());
         }
+        // What Ollama calls the usual one is none that a name of a file could have.
+        let tag = tag.filter(|tag| !tag.eq_ignore_ascii_case("latest"));
         let rest: Vec<&str> = pieces.collect();
         let (revision, file) = match rest.as_slice() {
             [] => ("main", None),
@@ -98,13 +106,14 @@ impl std::str::FromStr for Reference {
             ),
             _ => return Err(error()),
         };
-        if !part(revision) {
+        if !part(revision) || file.is_some() && tag.is_some() {
             return Err(error());
         }
         Ok(Self {
             repository: format!("{owner}/{name}"),
             revision: revision.to_owned(),
             file,
+            tag: tag.map(str::to_owned),
         })
     }
 }
@@ -137,7 +146,22 @@ mod tests {
             ("a/b-GGUF".into(), "v2".into(), Some("b-Q4_K_M.gguf".into()))
         );
         for text in [
+            "a/b-GGUF:Q4_K_M",
+            "hf.co/a/b-GGUF:Q4_K_M",
+            "https://hf.co/a/b-GGUF:Q4_K_M",
+        ] {
+            let reference: Reference = text.parse().unwrap();
+            assert_eq!(reference.repository, "a/b-GGUF", "{text}");
+            assert_eq!(reference.tag.as_deref(), Some("Q4_K_M"), "{text}");
+        }
+        let latest: Reference = "hf.co/a/b:latest".parse().unwrap();
+        assert_eq!((latest.tag, latest.file), (None, None));
+        for text in [
             "",
+            "a/b:",
+            "a/b:../x",
+            "a/b:c:d",
+            "a/b:Q4/blob/main/x.gguf",
             "one",
             "../etc",
             "a/..",

@@ -1,13 +1,13 @@
 //! A repository's files read by ranges: what a model is and whether it fits is known before a byte of its weights is
 //! downloaded.
 //!
-//! Outside: what the bytes mean (`models`), downloading whole files.
+//! Outside: what the bytes mean (the checkpoint crate), downloading whole files.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
-use paddock_models::{FileEntry, ReadRange, SourceError};
+use paddock_checkpoint::{FileEntry, ReadRange, SourceError};
 
 use crate::client::Patience;
 use crate::fetch::RemoteContent;
@@ -71,10 +71,8 @@ impl RemoteFiles {
             let weights = file.path.ends_with(".safetensors") && !file.path.contains('/');
             let small = matches!(
                 file.path.as_str(),
-                "preprocessor_config.json"
-                    | "processor_config.json"
-                    | "model.safetensors.index.json"
-            );
+                "preprocessor_config.json" | "processor_config.json"
+            ) || file.path.ends_with(".safetensors.index.json");
             let bytes = if weights {
                 FIRST_READ_BYTES
             } else {

@@ -39,7 +39,10 @@ pub struct Plan {
 impl Plan {
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files
+            .iter()
+            .map(|file| file.bytes)
+            .fold(0, u64::saturating_add)
     }
 
     fn folders(&self, models: &Path) -> Folders {
@@ -74,7 +77,7 @@ impl Plan {
                 Some(_) => file.bytes,
                 None => unfinished(&folders, file, part_bytes),
             })
-            .sum()
+            .fold(0, u64::saturating_add)
     }
 
     /// Whether every file is in the model's folder, verified. Blocks.

@@ -3,16 +3,18 @@
 //! Outside: models that already lie on this computer (`discover`), downloading (`hub`).
 //!
 //! The data is `catalogue/models.json`; its parameter counts are those of the published safetensors headers and equal
-//! what [`crate::layout`] makes of each entry's configuration. What is not known is left out there.
+//! what [`paddock_checkpoint::layout`] makes of each entry's configuration. What is not known is left out there.
 
 use std::sync::LazyLock;
 
+use paddock_checkpoint::{
+    Family, Form, Quant, StoredType, Support, WeightClass, WeightGroup, config, layout,
+};
 use paddock_decode::Tiling;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::fit::{Fit, FitModel, FitRequest, Hardware, Verdict, plan};
-use crate::{Family, Form, Quant, StoredType, Support, WeightClass, WeightGroup, config, layout};
 
 /// Whether weights exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -1,14 +1,15 @@
 //! A model in the list that the window shows.
 //!
-//! Outside: where the list comes from (`chat`, `discover`, `catalogue`).
+//! Outside: where the list comes from (`list`, `discover`).
 
 use std::path::Path;
 
+use paddock_checkpoint::{Checkpoint, Vision, place};
 use paddock_conversation::{Failure, ModelId};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{Checkpoint, CheckpointError, Vision};
+use crate::text::{count, size};
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
@@ -122,10 +123,10 @@ impl ModelEntry {
 
     /// A local model that could not be read; it stays in the list with the reason.
     #[must_use]
-    pub fn from_problem(id: ModelId, path: &Path, error: &CheckpointError) -> Self {
+    pub fn from_problem(id: ModelId, path: &Path, problem: Failure) -> Self {
         Self {
             id,
-            name: crate::place::name_of(path),
+            name: place::name_of(path),
             description: String::new(),
             place: "this computer".to_owned(),
             ready: false,
@@ -136,7 +137,7 @@ impl ModelEntry {
             bytes: 0,
             max_context_tokens: 0,
             quants: Vec::new(),
-            problem: Some(error.failure()),
+            problem: Some(problem),
             sight: None,
             source: ModelSource::Added,
         }
@@ -157,26 +158,4 @@ fn describe(checkpoint: &Checkpoint) -> String {
         checkpoint.stored,
         size(checkpoint.bytes)
     )
-}
-
-/// `3.8 billion`.
-pub(crate) fn count(number: u64) -> String {
-    let number = number as f64;
-    match number {
-        n if n >= 1e12 => format!("{:.1} trillion", n / 1e12),
-        n if n >= 1e9 => format!("{:.1} billion", n / 1e9),
-        n if n >= 1e6 => format!("{:.1} million", n / 1e6),
-        n => format!("{n}"),
-    }
-}
-
-/// `7.5 GB`, in decimal units as disks and model pages have them.
-pub(crate) fn size(bytes: u64) -> String {
-    let bytes = bytes as f64;
-    match bytes {
-        b if b >= 1e12 => format!("{:.2} TB", b / 1e12),
-        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
-        b if b >= 1e6 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.0} kB", (b / 1e3).ceil()),
-    }
 }

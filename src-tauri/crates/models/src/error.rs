@@ -1,96 +1,47 @@
-//! Why a folder or file is not a model that can run here: one sentence, one next step.
+//! Why something could not be done with the models on this computer: one sentence, one next step.
 //!
-//! Outside: what fails while a model is running.
+//! Outside: what is wrong with a model's files (the checkpoint crate), which comes in here with its words.
 
 use paddock_conversation::Failure;
+use paddock_store::StoreError;
 
-use crate::SourceError;
-
-/// A checkpoint that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// No such path.
-    #[error("There is no model at {path}.")]
-    NotFound { path: String },
-    /// The system refused to read.
-    #[error("{file} cannot be read: {source}.")]
-    Unreadable { file: String, source: SourceError },
-    /// Neither weights nor a configuration.
-    #[error("{path} holds no model: {detail}.")]
-    NoModel { path: String, detail: String },
-    /// The chosen folder holds folders with models.
-    #[error("{path} holds no model itself, but the folder {inside} in it does.")]
-    OneDeeper { path: String, inside: String },
-    /// A file without which nothing runs.
-    #[error("The model's file {file} is missing; {purpose}.")]
-    FileMissing { file: String, purpose: &'static str },
-    /// A file that is not what its name says.
-    #[error("The model's file {file} is broken: {detail}.")]
-    FileBroken { file: String, detail: String },
-    /// A file that ends too early.
-    #[error(
-        "The model's file {file} is incomplete: it should have {expected_bytes} bytes and has {actual_bytes}."
-    )]
-    Truncated {
-        file: String,
-        expected_bytes: u64,
-        actual_bytes: u64,
-    },
-    /// Sound, but not for this engine.
-    #[error("{what} cannot run here: {why}.")]
-    Unsupported { what: String, why: String },
+pub enum ModelsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Neither the demo model nor one that was added, downloaded or found.
+    #[error("There is no model {id}.")]
+    NotListed { id: String },
+    /// A reason that comes with its words.
+    #[error("{}", .0.message)]
+    Refused(Failure),
+    #[error("An inner task was ended ({detail}).")]
+    TaskEnded { detail: String },
 }
 
-impl CheckpointError {
-    /// Stable code for programs.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound { .. } => "modelNotFound",
-            Self::Unreadable { .. } => "modelUnreadable",
-            Self::NoModel { .. } | Self::OneDeeper { .. } => "noModel",
-            Self::FileMissing { .. } => "modelFileMissing",
-            Self::FileBroken { .. } => "modelFileBroken",
-            Self::Truncated { .. } => "modelFileIncomplete",
-            Self::Unsupported { .. } => "modelUnsupported",
-        }
+impl ModelsError {
+    pub(crate) fn refused(code: &str, message: impl Into<String>, next_step: &str) -> Self {
+        Self::Refused(Failure::new(code, message.into(), next_step))
     }
 
-    /// The one thing to do about it.
+    /// Whether the one who asked can mend it.
     #[must_use]
-    pub fn next_step(&self) -> String {
-        match self {
-            Self::NotFound { .. } => {
-                "Choose the model's folder again, or remove it from the list.".to_owned()
-            }
-            Self::Unreadable { .. } => {
-                "Check that you may read the folder and that its disk is connected.".to_owned()
-            }
-            Self::NoModel { .. } => {
-                "Choose a folder with config.json and .safetensors files, or a .gguf file."
-                    .to_owned()
-            }
-            Self::OneDeeper { inside, .. } => format!("Choose {inside}."),
-            Self::FileMissing { file, .. } => {
-                format!("Download {file} from the place the model came from, into the same folder.")
-            }
-            Self::FileBroken { file, .. } | Self::Truncated { file, .. } => {
-                format!("Download {file} again from the place the model came from.")
-            }
-            Self::Unsupported { .. } => "Choose another model.".to_owned(),
-        }
+    pub fn is_bad_input(&self) -> bool {
+        matches!(self, Self::NotListed { .. } | Self::Refused(_))
     }
 
-    /// The error as the window shows it.
+    /// As the window shows it.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        Failure::new(self.code(), self.to_string(), self.next_step())
-    }
-
-    pub(crate) fn broken(file: &str, detail: impl Into<String>) -> Self {
-        Self::FileBroken {
-            file: file.to_owned(),
-            detail: detail.into(),
+        match self {
+            Self::Store(error) => error.failure(),
+            Self::Refused(failure) => failure.clone(),
+            Self::NotListed { .. } => Failure::new(
+                "noModel",
+                self.to_string(),
+                "Choose a model in the settings.",
+            ),
+            Self::TaskEnded { .. } => Failure::new("internal", self.to_string(), "Try again."),
         }
     }
 }

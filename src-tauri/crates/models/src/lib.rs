@@ -1,33 +1,36 @@
-//! Models as files: what a checkpoint is, whether it will run and fit here, where to get it, and where it already lies.
+//! The models on this computer and in the catalogue: where they lie, which there are, what an id means, and whether one fits.
 //!
-//! Outside: running a model (`inference` and the engine), what the computer has (`devices`), settings and the window.
+//! Outside: reading their files (the checkpoint crate), running one (the engines), what the computer has (`devices`), settings
+//! and the window.
 
 pub mod catalogue;
-mod checkpoint;
-mod config;
 mod discover;
 mod entry;
 mod error;
-mod family;
 pub mod fit;
-mod gguf;
-mod json;
-pub mod layout;
-mod place;
-mod quant;
-mod safetensors;
-mod shape;
-mod source;
-mod tensors;
+mod list;
+mod models;
+mod places;
+mod questions;
+mod reading;
+mod resolve;
+mod text;
 
-pub use checkpoint::{Checkpoint, Depth, Form, Vision, inspect, inspect_headers, inspect_source};
-pub use discover::{Discovery, FoundModel, ModelPlaces, discover, found_entry};
+pub use discover::{Discovery, FoundModel, discover};
 pub use entry::{ModelEntry, ModelSource, Sight};
-pub use error::CheckpointError;
-pub use family::{Family, Support};
+pub use error::ModelsError;
+pub use list::{ModelFolders, ModelList};
+pub use models::{FitSubject, Forgotten, Models, runnable};
+pub use paddock_checkpoint::place::model_path;
+pub use paddock_checkpoint::{
+    Checkpoint, CheckpointError, Depth, Family, FileEntry, Form, LocalFiles, Quant, ReadRange,
+    Shape, SourceError, Stamp, StoredType, Support, Vision, VisionShape, WeightClass, WeightGroup,
+    inspect, inspect_headers, inspect_source, layout, stamp,
+};
 pub use paddock_conversation::ModelId;
-pub use place::{Stamp, model_path, stamp};
-pub use quant::Quant;
-pub use shape::{Shape, VisionShape};
-pub use source::{FileEntry, LocalFiles, ReadRange, SourceError};
-pub use tensors::{StoredType, WeightClass, WeightGroup};
+pub use places::ModelPlaces;
+pub use questions::{
+    CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, answer, catalogue_lines,
+};
+pub use reading::Readings;
+pub use resolve::{LoadChoice, ResolvedModel};

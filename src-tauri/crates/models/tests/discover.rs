@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test may fail
 #![cfg(unix)] // the caches are made of links
 
+#[path = "../../checkpoint/tests/support/mod.rs"]
 mod support;
 
 use std::ffi::OsString;

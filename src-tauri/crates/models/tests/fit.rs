@@ -1,6 +1,7 @@
 //! The planner's answers that people will check by hand.
 #![allow(clippy::unwrap_used)] // a test may fail
 
+#[path = "../../checkpoint/tests/support/mod.rs"]
 mod support;
 
 use paddock_models::catalogue::{self, Status};
@@ -312,7 +313,7 @@ fn gemmas_windowed_layers_do_not_grow_with_the_context() {
 }
 
 #[test]
-fn a_gpu_that_is_too_small_needs_the_computers_memory_too() {
+fn a_gpu_that_is_too_small_is_no_promise_of_layers_elsewhere() {
     let mut hardware = Hardware::parse("12GB").unwrap();
     hardware.ram_free_bytes = 32 * GB;
     let request = FitRequest {
@@ -320,7 +321,15 @@ fn a_gpu_that_is_too_small_needs_the_computers_memory_too() {
         ..FitRequest::default()
     };
     let fit = plan(&model("qwen3-vl-8b"), &hardware, &request, &[]);
-    assert_eq!(fit.verdict, Verdict::NeedsOffload, "{}", fit.reason);
+    assert_eq!(fit.verdict, Verdict::DoesNotFit, "{}", fit.reason);
+    assert!(
+        fit.reason.contains("With the processor as the device"),
+        "{}",
+        fit.reason
+    );
+    hardware.ram_free_bytes = 8 * GB;
+    let nowhere = plan(&model("qwen3-vl-8b"), &hardware, &request, &[]);
+    assert!(!nowhere.reason.contains("processor"), "{}", nowhere.reason);
     assert!(
         fit.alternatives.iter().any(
             |a| matches!(&a.change, Change::Quant { quant } if quant == "q5k" || quant == "q4k")

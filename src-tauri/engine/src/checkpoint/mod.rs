@@ -1,21 +1,31 @@
-//! A model on disk: checked before mistral.rs sees it, and presented to it in the form that it can read.
+//! A model on disk, presented to mistral.rs in the form that it can read.
 //!
-//! Outside: loading. mistral.rs panics on broken JSON, takes a mistyped path for a name on the Hub, and allocates
-//! for every position the model could have; so it gets a folder of ours that says only what is true and wanted.
+//! Outside: judging it, which the checkpoint crate does for the app and the engine alike; loading. mistral.rs panics on broken
+//! JSON, takes a mistyped path for a name on the Hub, and allocates for every position the model could have; so it gets a
+//! folder of ours that says only what is true and wanted.
 
 mod normalise;
-mod safetensors;
 
 use std::path::{Path, PathBuf};
 
+use paddock_checkpoint::{
+    CheckpointError, FileEntry, Form, USUAL_CONTEXT_TOKENS, inspect, json, names, place::model_path,
+};
 use paddock_protocol::engine::LoadErrorCode;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::failure::LoadFailure;
 
-/// Tokens of context when the command line does not say.
-const DEFAULT_CONTEXT: u32 = 8192;
+/// Files that mistral.rs reads and that are written anew for it, as strict JSON.
+const REWRITTEN: [&str; 6] = [
+    "generation_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.json",
+];
 
 /// A model that passed the checks.
 #[derive(Debug)]
@@ -43,85 +53,71 @@ impl Folder {
 }
 
 impl Checkpoint {
-    /// Checks everything that would make mistral.rs panic or go to the network.
+    /// Judges a model as the app's list does, and presents it.
     ///
     /// # Errors
-    /// A typed failure whose sentence names the file.
+    /// A typed failure whose sentence names the file; also for a sound model that cannot run here.
     pub fn open(path: &Path, context: Option<u32>) -> Result<Self, LoadFailure> {
-        let metadata = std::fs::metadata(path).map_err(|error| {
-            LoadFailure::new(
-                LoadErrorCode::ModelNotFound,
-                format!(
-                    "There is no readable model at {} ({error}).",
-                    path.display()
-                ),
-            )
-        })?;
-        if metadata.is_dir() {
-            return Ok(Self::Folder(open_folder(path, context)?));
+        let judged = inspect(path).map_err(|error| refused(&error))?;
+        if let Some(blocking) = judged.blocking {
+            return Err(LoadFailure::new(
+                LoadErrorCode::Unsupported,
+                blocking.message,
+            ));
         }
-        let mut magic = [0; 4];
-        let read = std::fs::File::open(path)
-            .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic));
-        if read.is_err() || &magic != b"GGUF" {
-            return Err(broken(path, "it is not a GGUF file"));
+        let path = std::path::absolute(model_path(path)).map_err(no_view)?;
+        if judged.form == Form::Gguf {
+            let file = match judged.weight_files.as_slice() {
+                [file] if path.is_dir() => path.join(&file.name),
+                _ => path,
+            };
+            return Ok(Self::Gguf {
+                path: file,
+                bytes: judged.bytes,
+            });
         }
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-        Ok(Self::Gguf {
-            path,
-            bytes: metadata.len(),
-        })
+        let mut config = judged.settings.config;
+        normalise::whole_numbers(&mut config);
+        let mut rewritten: Vec<(&str, Value)> = Vec::new();
+        for name in REWRITTEN {
+            if let Some(json) = json::read_local(&path, name).map_err(|error| refused(&error))? {
+                rewritten.push((name, json));
+            }
+        }
+        let context = limit_context(&mut config, context);
+        normalise::apply(&mut config, &mut rewritten);
+        let view = present(&path, &config, &rewritten, &judged.weight_files)?;
+        Ok(Self::Folder(Folder {
+            view,
+            config,
+            context,
+            bytes: judged.bytes,
+            weights: judged.parameters,
+        }))
     }
 }
 
-fn open_folder(folder: &Path, context: Option<u32>) -> Result<Folder, LoadFailure> {
-    let mut config =
-        read_json(folder, "config.json")?.ok_or_else(|| missing(folder, "config.json"))?;
-    let tokenizer =
-        read_json(folder, "tokenizer.json")?.ok_or_else(|| missing(folder, "tokenizer.json"))?;
-    if !tokenizer
-        .pointer("/model/vocab")
-        .is_some_and(Value::is_object)
-    {
-        return Err(LoadFailure::new(
-            LoadErrorCode::Unsupported,
-            "This model's tokenizer.json is of a kind (not byte-pair encoding) that the engine cannot use.",
-        ));
-    }
-    let architecture = config
-        .pointer("/architectures/0")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    if architecture.is_empty() {
-        return Err(LoadFailure::new(
-            LoadErrorCode::Unsupported,
-            "config.json names no architecture, so the engine cannot tell what this model is.",
-        ));
-    }
-    let mut rewritten: Vec<(&str, Value)> = Vec::new();
-    for name in [
-        "generation_config.json",
-        "tokenizer_config.json",
-        "preprocessor_config.json",
-        "processor_config.json",
-        "chat_template.json",
-    ] {
-        if let Some(json) = read_json(folder, name)? {
-            rewritten.push((name, json));
+fn refused(error: &CheckpointError) -> LoadFailure {
+    let code = match error {
+        CheckpointError::NotFound { .. }
+        | CheckpointError::Unreadable { .. }
+        | CheckpointError::NoModel { .. }
+        | CheckpointError::OneDeeper { .. } => LoadErrorCode::ModelNotFound,
+        CheckpointError::FileMissing { .. } => LoadErrorCode::FileMissing,
+        CheckpointError::FileBroken { .. } | CheckpointError::Truncated { .. } => {
+            LoadErrorCode::FileBroken
         }
-    }
-    let weights = safetensors::check(folder)?;
-    let context = limit_context(&mut config, context);
-    normalise::apply(&mut config, &mut rewritten);
-    let view = present(folder, &config, &rewritten)?;
-    Ok(Folder {
-        view,
-        config,
-        context,
-        bytes: weights.bytes,
-        weights: weights.weights,
-    })
+        CheckpointError::Unsupported { .. } => LoadErrorCode::Unsupported,
+        CheckpointError::ReaderFailed { .. } => LoadErrorCode::LoadFailed,
+    };
+    LoadFailure::new(code, error.to_string())
+}
+
+fn no_view(error: std::io::Error) -> LoadFailure {
+    LoadFailure::new(
+        LoadErrorCode::LoadFailed,
+        format!("A temporary folder for the model could not be made ({error})."),
+    )
 }
 
 /// RoPE tables and the scheduler are sized by `max_position_embeddings`: a model of 10 million positions would
@@ -140,8 +136,8 @@ fn limit_context(config: &mut Value, wanted: Option<u32>) -> u32 {
     let model = places
         .iter()
         .find_map(|place| at(config, place))
-        .unwrap_or(DEFAULT_CONTEXT);
-    let context = wanted.unwrap_or(DEFAULT_CONTEXT).min(model);
+        .unwrap_or(USUAL_CONTEXT_TOKENS);
+    let context = wanted.unwrap_or(USUAL_CONTEXT_TOKENS).min(model);
     for place in places {
         if let Some(positions) = config.pointer_mut(place) {
             *positions = context.into();
@@ -150,37 +146,45 @@ fn limit_context(config: &mut Value, wanted: Option<u32>) -> u32 {
     context
 }
 
-/// A folder of links to the user's files, with our versions of the configuration files.
+/// A folder of links to the user's files, with our versions of the configuration files. mistral.rs takes every file whose name
+/// looks like weights for a part of the model: it finds those that were judged, under names that it knows, and no other.
 fn present(
     folder: &Path,
     config: &Value,
     rewritten: &[(&str, Value)],
+    weights: &[FileEntry],
 ) -> Result<TempDir, LoadFailure> {
-    let failed = |error: std::io::Error| {
-        LoadFailure::new(
-            LoadErrorCode::LoadFailed,
-            format!("A temporary folder for the model could not be made ({error})."),
-        )
-    };
     let view = tempfile::Builder::new()
         .prefix("paddock-model-")
         .tempdir()
-        .map_err(failed)?;
+        .map_err(no_view)?;
     let own: Vec<&str> = rewritten
         .iter()
         .map(|(name, _)| *name)
         .chain(["config.json"])
         .collect();
-    let folder = std::path::absolute(folder).map_err(failed)?;
-    for entry in std::fs::read_dir(&folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in std::fs::read_dir(folder).map_err(no_view)? {
+        let entry = entry.map_err(no_view)?;
         let name = entry.file_name();
-        if entry.path().is_file() && !own.iter().any(|own| name == **own) {
-            link(&entry.path(), &view.path().join(&name)).map_err(failed)?;
+        let text = name.to_string_lossy();
+        let other = names::is_weights(&text)
+            || names::is_pickle(&text)
+            || text.ends_with(".safetensors.index.json")
+            || own.iter().any(|own| name == **own);
+        if entry.path().is_file() && !other {
+            link(&entry.path(), &view.path().join(&name)).map_err(no_view)?;
         }
     }
+    let count = u32::try_from(weights.len()).unwrap_or(u32::MAX);
+    for (number, file) in (1..).zip(weights) {
+        let name = match count {
+            1 => "model.safetensors".to_owned(),
+            count => names::shard_name("model", number, count),
+        };
+        link(&folder.join(&file.name), &view.path().join(name)).map_err(no_view)?;
+    }
     let write = |name: &str, json: &Value| {
-        std::fs::write(view.path().join(name), json.to_string()).map_err(failed)
+        std::fs::write(view.path().join(name), json.to_string()).map_err(no_view)
     };
     write("config.json", config)?;
     for (name, json) in rewritten {
@@ -198,38 +202,4 @@ fn link(from: &Path, to: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ()))
-}
-
-/// None if the file is not there.
-fn read_json(folder: &Path, name: &str) -> Result<Option<Value>, LoadFailure> {
-    let path = folder.join(name);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(broken(&path, &format!("it cannot be read ({error})"))),
-    };
-    let json: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| broken(&path, &format!("it is not valid JSON ({error})")))?;
-    if !json.is_object() {
-        return Err(broken(&path, "it is not a JSON object"));
-    }
-    Ok(Some(json))
-}
-
-fn missing(folder: &Path, name: &str) -> LoadFailure {
-    LoadFailure::new(
-        LoadErrorCode::FileMissing,
-        format!("{name} is missing in {}.", folder.display()),
-    )
-}
-
-fn broken(path: &Path, why: &str) -> LoadFailure {
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
-    LoadFailure::new(
-        LoadErrorCode::FileBroken,
-        format!("{name} is broken: {why}."),
-    )
 }

@@ -18,6 +18,51 @@ pub fn apply(config: &mut Value, files: &mut Vec<(&'static str, Value)>) {
     }
 }
 
+/// Whole numbers that were written as floats (`4096.0`), where mistral.rs reads integers: sizes, counts and token ids, by the
+/// names that transformers gives them.
+pub fn whole_numbers(config: &mut Value) {
+    let counts = |key: &str| {
+        key.starts_with("num_")
+            || [
+                "_size", "_dim", "_id", "_ids", "_index", "_layers", "_step", "_indexes",
+            ]
+            .iter()
+            .any(|ending| key.ends_with(ending))
+            || matches!(
+                key,
+                "max_position_embeddings"
+                    | "depth"
+                    | "sliding_window"
+                    | "head_dim"
+                    | "scale_factor"
+            )
+    };
+    match config {
+        Value::Object(object) => {
+            for (key, value) in object {
+                if counts(key) {
+                    whole(value);
+                }
+                whole_numbers(value);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(whole_numbers),
+        _ => {}
+    }
+}
+
+fn whole(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(number) = paddock_checkpoint::json::whole(value) {
+                *value = number.into();
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(whole),
+        _ => {}
+    }
+}
+
 /// `rope_parameters {rope_type, rope_theta, ..}` is `rope_theta` and `rope_scaling` of older files.
 fn rope(section: &mut Map<String, Value>) {
     let Some(Value::Object(mut parameters)) = section.get("rope_parameters").cloned() else {
@@ -118,6 +163,19 @@ mod tests {
         assert_eq!(
             text["rope_scaling"],
             json!({"rope_type": "llama3", "factor": 16.0})
+        );
+    }
+
+    #[test]
+    fn sizes_written_as_floats_are_whole_and_factors_stay() {
+        let mut config = json!({"hidden_size": 64.0, "rope_theta": 10000.0, "eos_token_id": [1.0, 2],
+            "text_config": {"num_hidden_layers": 2.0, "initializer_range": 1.0, "vocab_size": 1.5}});
+        whole_numbers(&mut config);
+        assert_eq!(
+            config.to_string(),
+            json!({"hidden_size": 64, "rope_theta": 10000.0, "eos_token_id": [1, 2],
+                "text_config": {"num_hidden_layers": 2, "initializer_range": 1.0, "vocab_size": 1.5}})
+            .to_string()
         );
     }
 

@@ -734,8 +734,7 @@ export type Verdict =
 "fits" | 
 /**  Only the low estimate. */
 "tight" | 
-/**  Not on the GPU alone, but with the computer's memory. */
-"needs_offload" | "does_not_fit";
+"does_not_fit";
 
 /**  Weights of one class in memory. */
 export type WeightLine = {

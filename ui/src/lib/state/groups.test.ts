@@ -35,7 +35,7 @@ describe("the model picker", () => {
 
 describe("the catalogue", () => {
   it("keeps the order and sets apart what is too big and what was never released", () => {
-    const groups = catalogueGroups([line("a", "fits"), line("b", "tight"), line("scout", "does_not_fit"), line("c", "needs_offload"), line("behemoth", null)], "");
+    const groups = catalogueGroups([line("a", "fits"), line("b", "tight"), line("scout", "does_not_fit"), line("c", "does_not_fit"), line("behemoth", null)], "");
     expect(names(groups.fitting)).toEqual(["a", "b"]);
     expect(names(groups.beyond)).toEqual(["scout", "c"]);
     expect(names(groups.announced)).toEqual(["behemoth"]);
@@ -43,7 +43,7 @@ describe("the catalogue", () => {
 });
 
 describe("the field for models", () => {
-  it.each(["Qwen/Qwen2.5-VL-3B-Instruct", "https://huggingface.co/google/gemma-3-4b-it", "huggingface.co/google/gemma-3-4b-it"])("%s is an address", (text) => {
+  it.each(["Qwen/Qwen2.5-VL-3B-Instruct", "https://huggingface.co/google/gemma-3-4b-it", "huggingface.co/google/gemma-3-4b-it", "google/gemma-3-4b-it-GGUF:Q4_K_M", "hf.co/google/gemma-3-4b-it-GGUF:Q4_K_M"])("%s is an address", (text) => {
     expect(isAddress(text)).toBe(true);
   });
   it.each(["gemma", "qwen 2.5", "a/b/c", "", "google/gemma 3"])("%j is searched for", (text) => {

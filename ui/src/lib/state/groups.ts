@@ -76,7 +76,7 @@ export function catalogueGroups(catalogue: readonly CatalogueLine[], filter: str
 /** What the field's text asks for: a repository's address is looked at, words are searched for. */
 export function isAddress(text: string): boolean {
   const plain = text.trim();
-  return /^https?:\/\/\S+$/i.test(plain) || /^[\w.-]+\/[\w.-]+$/.test(plain) || /^[\w-]+(\.[\w-]+)+\/\S+\/\S+$/.test(plain);
+  return /^https?:\/\/\S+$/i.test(plain) || /^[\w.-]+\/[\w.-]+(:[\w.-]+)?$/.test(plain) || /^[\w-]+(\.[\w-]+)+\/\S+\/\S+$/.test(plain);
 }
 
 /** The host of a server's address, as one reads it. */

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Files, Grid, TilePlan, positive};
+use super::{Files, Grid, TilePlan, drawable, positive};
 use crate::{ImageSize, Resampling};
 
 /// Gemma 3's numbers.
@@ -45,9 +45,17 @@ impl Gemma3 {
         };
         let setting = |name: &str| files.preprocessor.get(name);
         let on = setting("do_pan_and_scan").and_then(Value::as_bool) == Some(true);
+        let square = ImageSize::new(side("/size/width")?, side("/size/height")?);
+        let max_crops = files
+            .preprocessor_u32("/pan_and_scan_max_num_crops")
+            .unwrap_or(4)
+            .min(256);
+        if !drawable(square.width_px, square.height_px, max_crops) {
+            return None;
+        }
         Some(Self {
             resampling: files.resampling(Resampling::Bilinear),
-            square: ImageSize::new(side("/size/width")?, side("/size/height")?),
+            square,
             tokens_per_square: positive(files.processor, "/image_seq_length")
                 .or_else(|| files.preprocessor_u32("/image_seq_length"))
                 .or_else(|| files.config_u32("/mm_tokens_per_image"))
@@ -57,10 +65,7 @@ impl Gemma3 {
                 min_crop_px: files
                     .preprocessor_u32("/pan_and_scan_min_crop_size")
                     .unwrap_or(256),
-                max_crops: files
-                    .preprocessor_u32("/pan_and_scan_max_num_crops")
-                    .unwrap_or(4)
-                    .min(256),
+                max_crops,
                 min_ratio: setting("pan_and_scan_min_ratio_to_activate")
                     .and_then(Value::as_f64)
                     .unwrap_or(1.2),
@@ -78,7 +83,7 @@ impl Gemma3 {
             columns: 1,
         });
         let squares = 1 + crops.map_or(0, |grid| grid.rows * grid.columns);
-        let tokens = squares * self.tokens_per_square;
+        let tokens = squares.saturating_mul(self.tokens_per_square);
         let seen = ImageSize::new(
             self.square.width_px * grid.columns,
             self.square.height_px * grid.rows,
@@ -91,7 +96,8 @@ impl Gemma3 {
             tokens,
             // Each square has a line break, a mark, its tokens, a mark and a line break. With crops there are words
             // around them, whose tokens depend on the vocabulary: about 15.
-            prompt_tokens: tokens + 4 * squares + if crops.is_some() { 15 } else { 0 },
+            prompt_tokens: tokens
+                .saturating_add(4 * squares + if crops.is_some() { 15 } else { 0 }),
             exact: true,
             via: Vec::new(),
             global: crops.map(|_| self.square),

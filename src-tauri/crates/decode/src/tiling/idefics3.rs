@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Files, Grid, TilePlan, positive};
+use super::{Files, Grid, TilePlan, drawable, positive};
 use crate::{ImageSize, Resampling};
 
 /// No picture is scaled beyond this, whatever the configuration says (`MAX_IMAGE_SIZE` in transformers).
@@ -33,7 +33,8 @@ impl Idefics3 {
     pub(super) fn from_files(files: &Files<'_>) -> Option<Self> {
         let tile_px = files
             .preprocessor_u32("/max_image_size/longest_edge")
-            .or_else(|| files.config_u32("/vision_config/image_size"))?;
+            .or_else(|| files.config_u32("/vision_config/image_size"))
+            .filter(|side| *side <= LARGEST_EDGE_PX && drawable(*side, *side, 1))?;
         let patch_px = files.config_u32("/vision_config/patch_size").unwrap_or(14);
         let scale = files.config_u32("/scale_factor").unwrap_or(2);
         let patches = files
@@ -49,8 +50,11 @@ impl Idefics3 {
                 .unwrap_or(tile_px.saturating_mul(4))
                 .min(LARGEST_EDGE_PX),
             splitting: switched("do_image_splitting").unwrap_or(true),
-            tokens_per_tile: positive(files.processor, "/image_seq_len")
-                .unwrap_or_else(|| (patches * patches / (scale * scale)).max(1)),
+            tokens_per_tile: positive(files.processor, "/image_seq_len").unwrap_or_else(|| {
+                // Both squares are of numbers up to 65,536.
+                let tokens = u64::from(patches).pow(2) / u64::from(scale).pow(2);
+                u32::try_from(tokens).unwrap_or(u32::MAX).max(1)
+            }),
         })
     }
 
@@ -69,7 +73,7 @@ impl Idefics3 {
         let tiles = grid.rows * grid.columns;
         let split = tiles > 1;
         let squares = tiles + u32::from(split);
-        let tokens = squares * self.tokens_per_tile;
+        let tokens = squares.saturating_mul(self.tokens_per_tile);
         // Each square has a mark and its place before it; each row ends in a line break, two after the last one, which
         // are one token in these models' vocabularies; and the last square has a mark behind it.
         let marks = 2 * squares + 1 + if split { grid.rows } else { 0 };
@@ -79,7 +83,7 @@ impl Idefics3 {
             seen,
             canvas: seen,
             tokens,
-            prompt_tokens: tokens + marks,
+            prompt_tokens: tokens.saturating_add(marks),
             exact: true,
             via: vec![first],
             global: split.then_some(tile),

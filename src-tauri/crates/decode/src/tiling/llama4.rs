@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Files, Grid, TilePlan, positive};
+use super::{Files, Grid, TilePlan, drawable, positive};
 use crate::{ImageSize, Resampling};
 
 /// Llama 4's numbers.
@@ -43,20 +43,25 @@ impl Llama4 {
         let patches_a_side = tile_px / patch_px;
         // processing_llama4.py: downsample_ratio = int(round(1.0 / (pixel_shuffle_ratio**2)))
         let patches_a_token = (1.0 / (ratio * ratio)).round() as u32;
+        // 16 and, below, off are the image processor's own defaults
+        let max_tiles = files
+            .preprocessor_u32("/max_patches")
+            .unwrap_or(16)
+            .min(256);
+        if !drawable(tile_px, tile_px, max_tiles) {
+            return None;
+        }
+        let tokens = u64::from(patches_a_side).pow(2) / u64::from(patches_a_token.max(1));
         Some(Self {
             resampling: files.resampling(Resampling::Bilinear),
             tile_px,
-            // 16 and off are the image processor's own defaults
-            max_tiles: files
-                .preprocessor_u32("/max_patches")
-                .unwrap_or(16)
-                .min(256),
+            max_tiles,
             resize_to_max_canvas: files
                 .preprocessor
                 .get("resize_to_max_canvas")
                 .and_then(serde_json::Value::as_bool)
                 == Some(true),
-            tokens_per_tile: (patches_a_side * patches_a_side / patches_a_token).max(1),
+            tokens_per_tile: u32::try_from(tokens).unwrap_or(u32::MAX).max(1),
         })
     }
 
@@ -85,7 +90,7 @@ impl Llama4 {
         let down = bound(upright.height_px, canvas.height_px);
         let tiles = grid.rows * grid.columns;
         let global_tile = tiles > 1;
-        let tokens = (tiles + u32::from(global_tile)) * self.tokens_per_tile;
+        let tokens = (tiles + u32::from(global_tile)).saturating_mul(self.tokens_per_tile);
         // start, image, end; and one mark after each tile of the grid
         let marks = 3 + if global_tile { tiles } else { 0 };
         TilePlan {
@@ -94,7 +99,7 @@ impl Llama4 {
             seen: fit(upright, across, down),
             canvas,
             tokens,
-            prompt_tokens: tokens + marks,
+            prompt_tokens: tokens.saturating_add(marks),
             exact: true,
             via: Vec::new(),
             global: global_tile.then_some(ImageSize {

@@ -128,6 +128,17 @@ impl Files<'_> {
     }
 }
 
+/// Pixels of the largest canvas that is drawn: rules that lead to more are not believed. Scout's is 1.8 million.
+const MOST_PIXELS: u64 = 1 << 27;
+
+/// Whether `count` tiles of these sides are a canvas that can be drawn.
+fn drawable(width_px: u32, height_px: u32, count: u32) -> bool {
+    u64::from(width_px)
+        .checked_mul(height_px.into())
+        .and_then(|pixels| pixels.checked_mul(count.into()))
+        .is_some_and(|pixels| pixels <= MOST_PIXELS)
+}
+
 /// The number at `pointer` if it is a whole one from 1 to 65,536: nothing larger makes sense as a count or size here.
 fn positive(value: &Value, pointer: &str) -> Option<u32> {
     let number = value.pointer(pointer)?.as_f64()?;

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Files, Grid, TilePlan};
+use super::{Files, Grid, MOST_PIXELS, TilePlan};
 use crate::{ImageSize, Resampling};
 
 /// Qwen-VL's numbers.
@@ -41,14 +41,19 @@ impl QwenVl {
                 .iter()
                 .find_map(|name| files.preprocessor.pointer(name))?
                 .as_u64()?;
-            (1..=1 << 32).contains(&found).then_some(found)
+            Some(found)
         };
+        // The image processor's own defaults
+        let min_pixels = pixels(["/min_pixels", "/size/shortest_edge"]).unwrap_or(56 * 56);
+        let max_pixels = pixels(["/max_pixels", "/size/longest_edge"]).unwrap_or(28 * 28 * 1280);
+        if !(1..=MOST_PIXELS).contains(&min_pixels) || !(1..=MOST_PIXELS).contains(&max_pixels) {
+            return None;
+        }
         Some(Self {
             resampling: files.resampling(Resampling::Bicubic),
             block_px: patch_px.checked_mul(merge).filter(|block| *block <= 1024)?,
-            // The image processor's own defaults
-            min_pixels: pixels(["/min_pixels", "/size/shortest_edge"]).unwrap_or(56 * 56),
-            max_pixels: pixels(["/max_pixels", "/size/longest_edge"]).unwrap_or(28 * 28 * 1280),
+            min_pixels,
+            max_pixels,
         })
     }
 
@@ -67,7 +72,7 @@ impl QwenVl {
             canvas: seen,
             tokens,
             // start and end of vision
-            prompt_tokens: tokens + 2,
+            prompt_tokens: tokens.saturating_add(2),
             exact: true,
             via: Vec::new(),
             global: None,

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{FoundModel, Kind, Search};
-use crate::ModelSource;
+use crate::discover::search::{FoundModel, Kind, Search};
+use crate::entry::ModelSource;
 
 /// A manifest is a few hundred bytes.
 const LONGEST_MANIFEST: u64 = 1 << 20;

@@ -19,7 +19,7 @@ pub struct Hardware {
     pub name: String,
     /// One device, or several equal ones of a server.
     pub devices: Vec<HardwareDevice>,
-    /// The computer's own memory besides a GPU's, for layers that do not fit there.
+    /// The computer's own memory besides a GPU's, for a model that does not fit there.
     pub ram_free_bytes: u64,
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Outside: measuring, and keeping what was measured.
 
+use paddock_checkpoint::{Form, Quant};
 use paddock_devices::DeviceKind;
 use serde::{Deserialize, Serialize};
 
-use super::{Fit, FitModel};
-use crate::{Form, Quant};
+use crate::fit::model::FitModel;
+use crate::fit::plan::Fit;
 
 /// Lessons of one model that count: older ones may be of an older engine.
 const NEWEST: usize = 9;

@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use paddock_checkpoint::{Form, Quant, StoredType, WeightClass};
 use paddock_decode::{ImageSize, Tiling};
 use paddock_devices::DeviceKind;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use super::loading::loading;
-use super::{FitModel, Hardware};
-use crate::{Form, Quant, StoredType, WeightClass};
+use crate::fit::hardware::Hardware;
+use crate::fit::loading::loading;
+use crate::fit::model::FitModel;
+use crate::fit::weights::{ComputeType, F32_BYTES, feed_forward_width, weight_bytes};
 
 /// mistral.rs 0.8.1 lets caches grow in steps of so many tokens (`NormalCache::CACHE_GROW_SIZE`).
 const CACHE_STEP_TOKENS: u64 = 512;
@@ -42,55 +44,6 @@ const PUBLISHED_MERGES: [(u32, u64); 4] = [
 const GPU_RESERVE_BYTES: u64 = 512 << 20;
 /// Rotary tables hold a cosine and a sine for half a head.
 const ROTARY_TABLES: u64 = 2;
-/// Quantisation in place, and products with quantised weights, work in 32-bit floats.
-pub(super) const F32_BYTES: u64 = 4;
-
-/// Floating-point type that the engine computes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "lowercase")]
-pub enum ComputeType {
-    F32,
-    F16,
-    Bf16,
-}
-
-impl ComputeType {
-    /// Bytes of one number.
-    #[must_use]
-    pub fn bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-        }
-    }
-
-    /// As the engine's `--dtype` takes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Bf16 => "bf16",
-        }
-    }
-}
-
-/// The type to compute in: 16 bits on GPUs; on a processor 32 bits while the model is small, which is faster and never
-/// overflows, else 16 bits, which halves the memory (bf16 does not exist on processors in candle 0.10.2). GGUF models
-/// always have 16-bit caches there. Gemma's activations pass what 16 bits of f16 can hold.
-#[must_use]
-pub fn compute_type(kind: DeviceKind, model: &FitModel) -> ComputeType {
-    match kind {
-        DeviceKind::Cuda | DeviceKind::Metal => ComputeType::Bf16,
-        DeviceKind::Cpu
-            if model.form != Form::Gguf
-                && (model.parameters < 4_000_000_000 || model.overflows_f16) =>
-        {
-            ComputeType::F32
-        }
-        DeviceKind::Cpu => ComputeType::F16,
-    }
-}
 
 /// Weights of one class in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -123,47 +76,6 @@ pub struct Ledger {
     pub reserve_bytes: u64,
 }
 
-/// Whether the engine quantises weights of this class on load: the linear layers of the language model
-/// (`immediate_isq_predicates` of mistralrs-core 0.8.1 with Paddock's patch for Llama 4's experts).
-pub(super) fn quantised(class: WeightClass) -> bool {
-    matches!(
-        class,
-        WeightClass::Attention
-            | WeightClass::Mlp
-            | WeightClass::Experts
-            | WeightClass::SharedExpert
-            | WeightClass::OutputHead
-    )
-}
-
-pub(super) fn weight_bytes(
-    model: &FitModel,
-    quant: Quant,
-    compute: ComputeType,
-    group: &crate::WeightGroup,
-) -> u64 {
-    let as_computed = group.elements.saturating_mul(compute.bytes());
-    if model.form == Form::Gguf {
-        return match group.class {
-            // quantized_llama.rs and its like: embeddings and norms become 32-bit floats.
-            WeightClass::Embedding | WeightClass::Norm => group.elements.saturating_mul(4),
-            _ => group.stored_bytes(),
-        };
-    }
-    if !group.stored.is_float() {
-        return group.stored_bytes();
-    }
-    if group.row > 0
-        && quantised(group.class)
-        && let Some(block) = quant.applied_to(group.row)
-    {
-        return block
-            .bytes_of(group.elements)
-            .unwrap_or_else(|| group.elements.saturating_mul(4));
-    }
-    as_computed
-}
-
 /// The weights, class by class.
 pub(crate) fn weights(model: &FitModel, quant: Quant, compute: ComputeType) -> Vec<WeightLine> {
     let mut lines: BTreeMap<WeightClass, (u64, u64)> = BTreeMap::new();
@@ -185,7 +97,7 @@ pub(crate) fn weights(model: &FitModel, quant: Quant, compute: ComputeType) -> V
                 Form::Gguf => Some(group.stored_bytes()),
                 _ => quant.applied_to(group.row)?.bytes_of(group.elements),
             })
-            .sum();
+            .fold(0, u64::saturating_add);
         if bytes > 0 {
             head.insert((0, bytes));
         }
@@ -218,7 +130,9 @@ pub(crate) fn ledger(
         .iter()
         .map(|line| line.bytes)
         .fold(0, u64::saturating_add);
-    let layer = shape.kv_elements_per_layer() * compute.bytes();
+    let layer = shape
+        .kv_elements_per_layer()
+        .saturating_mul(compute.bytes());
     let layers = u64::from(shape.layers);
     let windowed = u64::from(shape.windowed_layers).min(layers);
     let window = shape.window_tokens.map_or(u64::MAX, u64::from);
@@ -267,7 +181,7 @@ pub(crate) fn ledger(
     Ledger {
         weights,
         weights_bytes,
-        kv_bytes_per_token: kv_layers * layer,
+        kv_bytes_per_token: kv_layers.saturating_mul(layer),
         kv_bytes,
         kv_low_bytes,
         kv_bytes_window_aware,
@@ -329,7 +243,9 @@ fn image(model: &FitModel, hardware: &Hardware, compute: ComputeType, images: u6
     // Attention: residual, normed, query, key, value, one of them rearranged, output, and that rearranged. Feed-forward:
     // residual, normed, output, and two of the wide layer (before and after bias or activation).
     let per_patch = (8 * hidden).max(3 * hidden + 2 * wide) * compute.bytes();
-    let pairs = u64::from(vision.heads) * patches_a_tile * patches_a_tile;
+    let pairs = u64::from(vision.heads)
+        .saturating_mul(patches_a_tile)
+        .saturating_mul(patches_a_tile);
     // As floats, while they are scaled and put together.
     let pixels = tiles * tile_pixels * 3 * 2 * F32_BYTES;
     let features = tokens * u64::from(model.shape.hidden) * compute.bytes();
@@ -344,24 +260,6 @@ fn image(model: &FitModel, hardware: &Hardware, compute: ComputeType, images: u6
         tokens * images,
         working.saturating_add(features.saturating_mul(images)),
     )
-}
-
-/// Width of the widest feed-forward network that this model's tokens pass: Llama 4 tells that of dense layers even where it
-/// has none.
-pub(super) fn feed_forward_width(model: &FitModel) -> u64 {
-    let widest = |class: WeightClass| {
-        model
-            .weights
-            .iter()
-            .filter(|group| group.class == class)
-            .map(|group| group.row)
-            .max()
-    };
-    let told = u64::from(model.shape.feed_forward);
-    match (widest(WeightClass::Mlp), widest(WeightClass::SharedExpert)) {
-        (None, Some(shared)) => shared.min(told),
-        _ => told,
-    }
 }
 
 /// What one pass over a prompt of `prompt` tokens takes besides weights and cache. mistral.rs 0.8.1 reads a prompt in
@@ -460,8 +358,10 @@ fn reserve(model: &FitModel, hardware: &Hardware) -> u64 {
                         .elements
                         .saturating_mul(StoredType::BF16.bytes_of(1).unwrap_or(2))
                 })
-                .sum();
-            hardware.total_bytes() / 10 + vision.saturating_mul(copies)
+                .fold(0, u64::saturating_add);
+            vision
+                .saturating_mul(copies)
+                .saturating_add(hardware.total_bytes() / 10)
         }
         DeviceKind::Cuda | DeviceKind::Metal => {
             (hardware.total_bytes() / 50).max(GPU_RESERVE_BYTES)

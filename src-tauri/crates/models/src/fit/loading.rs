@@ -2,11 +2,12 @@
 //!
 //! Outside: what stays (`ledger`).
 
+use paddock_checkpoint::{Form, Quant, WeightClass, WeightGroup};
 use paddock_devices::DeviceKind;
 
-use super::ledger::{F32_BYTES, feed_forward_width, quantised, weight_bytes};
-use super::{ComputeType, FitModel, Hardware};
-use crate::{Form, Quant, WeightClass, WeightGroup};
+use crate::fit::hardware::Hardware;
+use crate::fit::model::FitModel;
+use crate::fit::weights::{ComputeType, F32_BYTES, feed_forward_width, quantised, weight_bytes};
 
 /// Larger blocks go back to the system as soon as they are free, smaller ones stay with the allocator for the next use
 /// (glibc's `DEFAULT_MMAP_THRESHOLD_MAX`).
@@ -46,7 +47,7 @@ pub(super) fn loading(
                 .iter()
                 .filter(|group| group.class == WeightClass::Embedding)
                 .map(WeightGroup::stored_bytes)
-                .sum(),
+                .fold(0, u64::saturating_add),
             kept: 0,
         };
     }
@@ -59,7 +60,7 @@ pub(super) fn loading(
             .iter()
             .filter(|group| group.class == class && group.row > 0 && group.stored.is_float())
             .map(|group| group.elements)
-            .sum()
+            .fold(0, u64::saturating_add)
     };
     let hidden = u64::from(model.shape.hidden);
     let in_32_bits = |elements: u64| {
@@ -69,9 +70,9 @@ pub(super) fn loading(
         })
     };
     let dense = in_32_bits(
-        (elements(WeightClass::Attention)
-            + elements(WeightClass::Mlp)
-            + elements(WeightClass::SharedExpert))
+        elements(WeightClass::Attention)
+            .saturating_add(elements(WeightClass::Mlp))
+            .saturating_add(elements(WeightClass::SharedExpert))
             / u64::from(model.shape.layers.max(1)),
     );
     // The stacked gate and up projections have the longest rows: experts x hidden x twice the width.
@@ -82,9 +83,9 @@ pub(super) fn loading(
         .map(|group| group.row)
         .max()
         .unwrap_or(0);
-    let expert = hidden * row / 2;
-    let stack = 3 * u64::from(model.shape.experts) * expert * compute.bytes();
-    let layer = dense.max(stack + 4 * expert * F32_BYTES);
+    let expert = hidden.saturating_mul(row) / 2;
+    let stack = expert.saturating_mul(3 * u64::from(model.shape.experts) * compute.bytes());
+    let layer = dense.max(stack.saturating_add(expert.saturating_mul(4 * F32_BYTES)));
     let (tied, own) = (
         elements(WeightClass::Embedding),
         elements(WeightClass::OutputHead),
@@ -93,16 +94,16 @@ pub(super) fn loading(
     let (head, head_twice) = match own {
         0 => (quantised_bytes(tied), quantised_bytes(tied)),
         _ => (
-            in_32_bits(own) + quantised_bytes(own),
+            in_32_bits(own).saturating_add(quantised_bytes(own)),
             in_32_bits(own).min(quantised_bytes(own)),
         ),
     };
-    let (mut all, mut as_read) = (0, 0);
+    let (mut all, mut as_read) = (0_u64, 0_u64);
     for group in &model.weights {
         let bytes = weight_bytes(model, quant, compute, group);
-        all += bytes;
+        all = all.saturating_add(bytes);
         if !quantised(group.class) || group.row == 0 {
-            as_read += bytes;
+            as_read = as_read.saturating_add(bytes);
         }
     }
     let first = as_read.saturating_add(head).saturating_add(layer);

@@ -2,9 +2,8 @@
 //!
 //! Outside: counting.
 
+use paddock_checkpoint::{Checkpoint, Form, Quant, Shape, Vision, WeightGroup};
 use paddock_decode::Tiling;
-
-use crate::{Checkpoint, Form, Quant, Shape, Vision, WeightGroup};
 
 /// A model to plan for.
 #[derive(Debug, Clone)]
@@ -36,11 +35,22 @@ impl From<&Checkpoint> for FitModel {
             quants: checkpoint.quants.clone(),
             sees: checkpoint.vision == Vision::Supported,
             overflows_f16: checkpoint.family.overflows_f16(),
-            tiling: checkpoint.tiling.clone(),
+            tiling: tiling_of(checkpoint),
             obstacle: checkpoint
                 .blocking
                 .as_ref()
                 .map(|failure| failure.message.clone()),
         }
     }
+}
+
+/// How the model cuts pictures; none for one without them or of a family whose rules are not known.
+#[must_use]
+pub fn tiling_of(checkpoint: &Checkpoint) -> Option<Tiling> {
+    let files = &checkpoint.settings;
+    Tiling::from_files(
+        &files.config,
+        files.preprocessor.as_ref(),
+        files.processor.as_ref(),
+    )
 }

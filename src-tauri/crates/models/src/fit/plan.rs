@@ -2,19 +2,19 @@
 //!
 //! Outside: the lines themselves.
 
+use paddock_checkpoint::{Quant, USUAL_CONTEXT_TOKENS};
 use paddock_devices::DeviceKind;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use super::ledger::{is_server, ledger};
-use super::{ComputeType, FitModel, Hardware, Ledger, WeightLine, compute_type};
-use crate::Quant;
-use crate::entry::size;
+use crate::fit::hardware::Hardware;
+use crate::fit::ledger::{Ledger, WeightLine, is_server, ledger};
+use crate::fit::model::FitModel;
+use crate::fit::weights::{ComputeType, compute_type};
+use crate::text::size;
 
 /// Contexts below this hold no conversation about a picture.
 const LEAST_CONTEXT_TOKENS: u64 = 2048;
-/// What is planned for when nobody says a context.
-const USUAL_CONTEXT_TOKENS: u32 = 8192;
 
 /// What to plan.
 #[derive(Debug, Clone, Default)]
@@ -51,8 +51,6 @@ pub enum Verdict {
     Fits,
     /// Only the low estimate.
     Tight,
-    /// Not on the GPU alone, but with the computer's memory.
-    NeedsOffload,
     DoesNotFit,
 }
 
@@ -168,6 +166,23 @@ impl Plan<'_> {
         self.total(&self.ledger(quant, context)).high
     }
 
+    /// What it takes on the processor instead of a GPU, if that fits into the computer's memory. The engine puts a model on
+    /// one device as a whole.
+    fn on_the_processor(&self, quant: Quant, context: u64) -> Option<u64> {
+        if self.hardware.kind() == DeviceKind::Cpu || is_server(self.hardware) {
+            return None;
+        }
+        let hardware = &Hardware::of_memory(self.hardware.ram_free_bytes);
+        let there = Plan {
+            hardware,
+            compute: compute_type(DeviceKind::Cpu, self.model),
+            learned: 0,
+            ..*self
+        };
+        let high = there.high(quant, context);
+        (high <= hardware.total_bytes()).then_some(high)
+    }
+
     /// Largest context whose high estimate fits; the estimate only grows with the context.
     fn max_context(&self, quant: Quant) -> u64 {
         let available = self.hardware.total_bytes();
@@ -230,10 +245,6 @@ pub fn plan(
         Verdict::Fits
     } else if with_context <= available_bytes {
         Verdict::Tight
-    } else if hardware.kind() != DeviceKind::Cpu
-        && total_bytes.high <= available_bytes.saturating_add(hardware.ram_free_bytes)
-    {
-        Verdict::NeedsOffload
     } else {
         Verdict::DoesNotFit
     };
@@ -242,7 +253,16 @@ pub fn plan(
     } else {
         alternatives(&plan, quant, context, max_context, others)
     };
-    let reason = reason(model, hardware, verdict, &lines, total_bytes, max_context);
+    let mut reason = reason(model, hardware, verdict, &lines, total_bytes, max_context);
+    if verdict == Verdict::DoesNotFit
+        && model.obstacle.is_none()
+        && let Some(high) = plan.on_the_processor(quant, context)
+    {
+        reason.push_str(&format!(
+            " With the processor as the device it needs {} of the computer's memory, which are free; it answers more slowly there.",
+            size(high)
+        ));
+    }
     Fit {
         model: model.name.clone(),
         parameters: model.parameters,
@@ -284,9 +304,6 @@ fn reason(
         Verdict::Tight => format!(
             "{name} needs {} to {needs} and {available} are free: short questions work, long ones may not.",
             size(total.low)
-        ),
-        Verdict::NeedsOffload => format!(
-            "{name} needs {needs}; the GPU has {available}, so some layers would have to run on the processor, slowly."
         ),
         Verdict::DoesNotFit if lines.weights_bytes > hardware.total_bytes() => format!(
             "The weights of {name} alone are {}, and {available} are free.",
