@@ -56,7 +56,7 @@ pub fn contract() -> Builder<Wry> {
             hub::keep_hub_token,
             hub::forget_hub_token,
             settings::device_report,
-            settings::update_settings,
+            settings::change_settings,
         ])
         .events(collect_events![
             events::EngineChanged,

@@ -17,6 +17,8 @@ use paddock_conversation::{
 };
 use paddock_devices::DevicePreference;
 use paddock_engines::EngineState;
+use paddock_models::LoadChoice;
+use paddock_settings::SettingsChange;
 use paddock_tests::fake_engine::{is_alive, kill};
 
 fn engine() -> PathBuf {
@@ -166,7 +168,7 @@ async fn a_picture_is_seen_answered_word_by_word_and_its_receipt_matches() {
     // A second picture in the same conversation, then the first question once more.
     let star = sample(&chat, "square-and-star").await;
     let asked = SendRequest {
-        conversation: Some(first.conversation.id),
+        conversation: Some(first.assistant.conversation_id),
         parent: Some(first.assistant.id),
         images: vec![star.id],
         ..request("What is in this image?")
@@ -351,13 +353,14 @@ async fn stopping_frees_the_engine_for_the_next_question_at_once() {
 async fn a_prompt_that_does_not_fit_is_refused_by_whoever_notices() {
     let folder = tempfile::tempdir().unwrap();
     let chat = open(folder.path()).await;
-    let settings = chat.settings().await;
-    chat.update_settings(paddock_chat::Settings {
-        context_tokens: Some(512),
-        ..settings
-    })
-    .await
-    .unwrap();
+    let short = SettingsChange::LoadChoice {
+        model: ModelId::demo(),
+        value: LoadChoice {
+            context_tokens: Some(512),
+            ..LoadChoice::default()
+        },
+    };
+    chat.change_settings(None, vec![short]).await.unwrap();
     // Too short to be refused by the estimate, too long for this tokenizer.
     let long = "zq9 ".repeat(700);
     let outcome = chat.send(request(&long), Arc::new(|_| {})).await.unwrap();

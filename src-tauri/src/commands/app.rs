@@ -1,10 +1,11 @@
 //! The first picture of everything, and what reaches out of the window.
 
-use paddock_chat::{Chat, Settings, default_hub_endpoint};
+use paddock_chat::{Chat, default_hub_endpoint};
 use paddock_conversation::ConversationSummary;
 use paddock_devices::DeviceReport;
 use paddock_engines::EngineSnapshot;
 use paddock_models::ModelEntry;
+use paddock_settings::Settings;
 use serde::Serialize;
 use specta::Type;
 use tauri::State;

@@ -1,7 +1,8 @@
 //! Settings, and what this computer has.
 
-use paddock_chat::{Chat, Settings};
+use paddock_chat::Chat;
 use paddock_devices::DeviceReport;
+use paddock_settings::{Settings, SettingsChange};
 use tauri::State;
 
 use crate::error::Result;
@@ -14,6 +15,10 @@ pub async fn device_report(chat: State<'_, Chat>) -> Result<DeviceReport> {
 
 #[tauri::command]
 #[specta::specta]
-pub async fn update_settings(chat: State<'_, Chat>, settings: Settings) -> Result<Settings> {
-    Ok(chat.update_settings(settings).await?)
+pub async fn change_settings(
+    chat: State<'_, Chat>,
+    revision: u32,
+    changes: Vec<SettingsChange>,
+) -> Result<Settings> {
+    Ok(chat.change_settings(Some(revision), changes).await?)
 }

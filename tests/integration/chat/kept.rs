@@ -63,21 +63,18 @@ async fn deleting_hides_and_undo_brings_back() {
 #[tokio::test]
 async fn settings_are_checked_and_survive_a_restart() {
     let s = scene().await;
-    let wanted = Settings {
-        temperature: 0.7,
-        system_prompt: "Be brief.".into(),
-        ..Settings::default()
-    };
-    assert_eq!(
-        s.chat.update_settings(wanted.clone()).await.unwrap(),
-        wanted
-    );
+    let temperature = |value| SettingsChange::Temperature { value };
+    let changes = vec![
+        temperature(0.7),
+        SettingsChange::SystemPrompt {
+            value: "Be brief.".into(),
+        },
+    ];
+    let wanted = s.chat.change_settings(Some(0), changes).await.unwrap();
+    assert_eq!((wanted.revision, wanted.temperature), (1, 0.7));
     let error = s
         .chat
-        .update_settings(Settings {
-            temperature: 9.0,
-            ..wanted.clone()
-        })
+        .change_settings(Some(1), vec![temperature(9.0)])
         .await
         .unwrap_err();
     assert_eq!(error.failure().code, "settingOutOfRange");
@@ -87,7 +84,11 @@ async fn settings_are_checked_and_survive_a_restart() {
         chat: open(s.folder.path(), &program).await,
         ..s
     };
-    assert_eq!(s.chat.settings().await, wanted);
+    let kept = Settings {
+        revision: 0,
+        ..wanted
+    };
+    assert_eq!(s.chat.settings().await, kept);
     let (sent, _) = send(&s.chat, request("Hi"));
     let exchange = s.fake.next().await;
     assert_eq!(

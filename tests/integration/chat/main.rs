@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use paddock_chat::{
     AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, Phase, PictureForm,
-    SendRequest, Settings, TurnOutcome, ask,
+    SendRequest, TurnOutcome, ask,
 };
 use paddock_conversation::{
     Attachment, ConversationId, FinishReason, GenerationId, ImageSize, Message, MessageId,
@@ -22,6 +22,8 @@ use paddock_conversation::{
 };
 use paddock_devices::DevicePreference;
 use paddock_engines::EngineState;
+use paddock_models::LoadChoice;
+use paddock_settings::{Settings, SettingsChange};
 use paddock_tests::fake_engine::{Exchange, FakeEngine, is_alive, kill, pids, program};
 use serde_json::{Value, json};
 

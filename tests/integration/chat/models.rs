@@ -48,7 +48,7 @@ async fn models_are_added_chosen_and_forgotten() {
         arguments.contains("/my model\n") && arguments.contains("--context\n8192\n"),
         "{arguments}"
     );
-    assert_eq!(s.chat.settings().await.model_id, added.id);
+    assert_eq!(s.chat.settings().await.chosen, added.id);
 
     // Its files vanish: it stays in the list with the reason, and a question is refused before it is kept.
     std::fs::remove_file(own.join("config.json")).unwrap();
@@ -60,7 +60,7 @@ async fn models_are_added_chosen_and_forgotten() {
     let refused = send(&s.chat, request("Hi")).0.await.unwrap().unwrap_err();
     assert!(refused.is_bad_input(), "{refused}");
     s.chat.forget_model(added.id.clone()).await.unwrap();
-    assert_eq!(s.chat.settings().await.model_id, ModelId::demo());
+    assert_eq!(s.chat.settings().await.chosen, ModelId::demo());
     assert_eq!(s.chat.list_models().await.unwrap().len(), 1);
     assert_eq!(
         s.chat
@@ -109,7 +109,7 @@ async fn another_model_answers_beside_the_chosen_one_while_both_fit() {
     let names = [&first, &again].map(|turn| turn.assistant.model.as_ref().unwrap().name.clone());
     assert_eq!(names, ["Paddock demo", "other"]);
     // The chosen model is still the chosen one, and still loaded.
-    assert_eq!(s.chat.settings().await.model_id, ModelId::demo());
+    assert_eq!(s.chat.settings().await.chosen, ModelId::demo());
     let engines = pids(s.folder.path());
     assert!(
         engines.len() == 2 && engines.iter().all(|pid| is_alive(*pid)),
@@ -163,11 +163,14 @@ async fn a_model_that_does_not_fit_beside_the_other_gets_its_memory_first() {
 async fn every_model_is_loaded_with_its_own_choices() {
     let s = scene().await;
     let other = copy_of_demo(&s, "other").await;
-    let settings = Settings {
-        context_tokens: Some(1024),
-        ..s.chat.settings().await
+    let short = SettingsChange::LoadChoice {
+        model: ModelId::demo(),
+        value: LoadChoice {
+            context_tokens: Some(1024),
+            ..LoadChoice::default()
+        },
     };
-    s.chat.update_settings(settings).await.unwrap();
+    s.chat.change_settings(None, vec![short]).await.unwrap();
     let arguments =
         || std::fs::read_to_string(s.folder.path().join("arguments")).unwrap_or_default();
     for (model, path, context) in [

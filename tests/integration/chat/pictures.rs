@@ -359,11 +359,11 @@ async fn another_page_of_a_file_is_a_picture_of_its_own() {
     }
 
     // Who keeps no files is not offered what would need them.
-    let settings = Settings {
-        keep_originals: false,
-        ..s.chat.settings().await
-    };
-    s.chat.update_settings(settings).await.unwrap();
+    let value = false;
+    s.chat
+        .change_settings(None, vec![SettingsChange::KeepOriginals { value }])
+        .await
+        .unwrap();
     let gif = std::fs::read(intake.join("animated.gif")).unwrap();
     let frame = attach(&s.chat, "cat.gif", gif).await;
     assert_eq!(frame.pages, None);

@@ -190,23 +190,42 @@ async fn what_cannot_be_sent_is_refused_before_anything_is_written() {
         "nothingToSend"
     );
 
-    s.chat
-        .update_settings(Settings {
+    let short = SettingsChange::LoadChoice {
+        model: ModelId::demo(),
+        value: LoadChoice {
             context_tokens: Some(256),
-            ..Settings::default()
-        })
-        .await
-        .unwrap();
+            ..LoadChoice::default()
+        },
+    };
+    s.chat.change_settings(None, vec![short]).await.unwrap();
+    // Of text nobody but the engine knows the length: it is told, and no reason to refuse.
     let long = "words and words ".repeat(400);
     let plan = s
         .chat
-        .plan_prompt(long.clone(), vec![], None, None)
+        .plan_prompt(long, vec![], None, None)
+        .await
+        .unwrap();
+    assert_eq!(plan.refusal, None);
+    assert!(plan.prompt_tokens_estimate > plan.context_tokens);
+    assert_eq!(plan.context_tokens, 256);
+    // Pictures are counted to the token.
+    let mut images = Vec::new();
+    for shade in 0..4 {
+        let picture = png((640, 640), shade * 60);
+        images.push(attach(&s.chat, "large.png", picture).await.id);
+    }
+    let plan = s
+        .chat
+        .plan_prompt(String::new(), images.clone(), None, None)
         .await
         .unwrap();
     assert_eq!(plan.refusal.unwrap().code, "contextTooSmall");
-    assert_eq!(plan.context_tokens, 256);
+    let large = SendRequest {
+        images,
+        ..request("What are these?")
+    };
     assert_eq!(
-        code(send(&s.chat, request(&long)).0.await.unwrap()),
+        code(send(&s.chat, large).0.await.unwrap()),
         "contextTooSmall"
     );
 

@@ -3,7 +3,8 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use paddock_chat::{Chat, ChatConfig, HubWish, Settings};
+use paddock_chat::{Chat, ChatConfig, HubWish};
+use paddock_settings::SettingsChange;
 use paddock_hub::DownloadState;
 use paddock_models::ModelSource;
 use paddock_tests::hub_repo::small_model;
@@ -26,11 +27,10 @@ async fn open(folder: &Path) -> Chat {
 }
 
 async fn use_endpoint(chat: &Chat, endpoint: String) {
-    let settings = Settings {
-        hub_endpoint: Some(endpoint),
-        ..chat.settings().await
-    };
-    chat.update_settings(settings).await.unwrap();
+    let value = Some(endpoint);
+    chat.change_settings(None, vec![SettingsChange::HubEndpoint { value }])
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,11 +114,11 @@ async fn a_licence_is_accepted_before_a_gated_download() {
         .await
         .unwrap_err();
     assert_eq!(nonsense.failure().code, "hubBadName");
-    let settings = Settings {
-        hub_endpoint: Some("mirror".into()),
-        ..chat.settings().await
-    };
-    let refused = chat.update_settings(settings).await.unwrap_err();
+    let value = Some("mirror".into());
+    let refused = chat
+        .change_settings(None, vec![SettingsChange::HubEndpoint { value }])
+        .await
+        .unwrap_err();
     assert_eq!(refused.failure().code, "hubBadEndpoint");
     chat.shutdown().await;
 }

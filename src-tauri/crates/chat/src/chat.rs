@@ -3,7 +3,7 @@
 //! Outside: turns (see `turn.rs`), engines (see `loading.rs`), and everything that has a window or a path dialog.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use paddock_conversation::{
@@ -13,6 +13,7 @@ use paddock_conversation::{
 use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::SupervisorConfig;
 use paddock_models::{ModelPlaces, Models};
+use paddock_settings::{LiveSettings, Settings, SettingsChange};
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
@@ -21,7 +22,7 @@ use crate::hub::HubSide;
 use crate::keeping::Endings;
 use crate::loading::{self, Engines};
 use crate::placement::ByDevice;
-use crate::{ChatError, Settings, settings};
+use crate::ChatError;
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
 const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -68,7 +69,7 @@ struct Inner {
     config: ChatConfig,
     store: Arc<Store>,
     engines: Engines,
-    settings: RwLock<Settings>,
+    settings: LiveSettings,
     active: ActiveAnswers,
     endings: Endings,
     decoders: Semaphore,
@@ -91,10 +92,10 @@ impl Chat {
             {
                 tracing::warn!(%error, "deleted conversations could not be removed");
             }
-            let settings = match store.document(settings::DOCUMENT)? {
-                Some((_, document)) => Settings::from_document(&document),
-                None => Settings::default(),
-            };
+            let settings =
+                LiveSettings::open(store.clone(), |endpoint| {
+                    paddock_hub::check_endpoint(endpoint).map_err(|error| error.failure())
+                })?;
             Ok((store, settings))
         })
         .await?;
@@ -111,7 +112,7 @@ impl Chat {
             endings: Endings::new(store.clone()),
             store,
             engines,
-            settings: RwLock::new(settings),
+            settings,
             active: ActiveAnswers::default(),
             decoders: Semaphore::new(DECODERS),
             models,
@@ -312,7 +313,8 @@ impl Chat {
     /// # Errors
     /// Never in practice: only if the app is ending.
     pub async fn device_report(&self) -> Result<DeviceReport, ChatError> {
-        let preference = self.settings().await.device;
+        let settings = self.settings().await;
+        let preference = settings.load_choice(&settings.chosen).device;
         self.blocking(move |chat| Ok(chat.report_for(&preference)))
             .await
     }
@@ -320,34 +322,27 @@ impl Chat {
     // ---- settings
 
     pub async fn settings(&self) -> Settings {
-        self.0
-            .settings
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.settings.current()
     }
 
-    /// Keeps settings; those that concern the engine take effect with the next load.
+    pub(crate) fn live_settings(&self) -> &LiveSettings {
+        &self.0.settings
+    }
+
+    /// Changes settings; those that concern the engine take effect with the next load. `revision`: what the changes were
+    /// made on.
     ///
     /// # Errors
-    /// A number is out of range (nothing is kept), or the store fails.
-    pub async fn update_settings(&self, settings: Settings) -> Result<Settings, ChatError> {
-        settings.check()?;
-        let document = serde_json::to_value(&settings).map_err(|e| ChatError::TaskEnded {
-            detail: e.to_string(),
-        })?;
-        self.blocking(move |chat| {
-            Ok(chat
-                .store()
-                .put_document(settings::DOCUMENT, settings::VERSION, &document)?)
-        })
-        .await?;
+    /// A number is out of range, a setting was changed since, or the store fails: nothing is changed.
+    pub async fn change_settings(
+        &self,
+        revision: Option<u32>,
+        changes: Vec<SettingsChange>,
+    ) -> Result<Settings, ChatError> {
+        let settings = self
+            .blocking(move |chat| Ok(chat.live_settings().change(revision, changes)?))
+            .await?;
         self.0.hub.apply(&settings);
-        *self
-            .0
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = settings.clone();
         Ok(settings)
     }
 }

@@ -6,6 +6,7 @@ use paddock_conversation::{Failure, ImageSize, TreeError};
 use paddock_engines::{EngineError, LoadErrorCode};
 use paddock_hub::HubError;
 use paddock_models::ModelsError;
+use paddock_settings::SettingsError;
 use paddock_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,8 @@ pub enum ChatError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Hub(#[from] HubError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     Models(#[from] ModelsError),
     #[error("This part of the conversation cannot be shown: {0}.")]
@@ -37,11 +40,6 @@ pub enum ChatError {
     WrongRole { expected: &'static str },
     #[error("There is no sample picture {name:?}.")]
     NoSample { name: String },
-    #[error("The setting {name} must be {range}.")]
-    SettingOutOfRange {
-        name: &'static str,
-        range: &'static str,
-    },
     #[error(
         "The picture of {size} pixels cannot be shown as the model sees it: its way of seeing is not known."
     )]
@@ -60,8 +58,8 @@ impl ChatError {
             | Self::ModelCannotSee { .. }
             | Self::ContextTooSmall { .. }
             | Self::WrongRole { .. }
-            | Self::NoSample { .. }
-            | Self::SettingOutOfRange { .. } => true,
+            | Self::NoSample { .. } => true,
+            Self::Settings(error) => error.is_bad_input(),
             Self::Engine(error) => match error {
                 EngineError::Refused { status, .. } => (400..500).contains(status),
                 EngineError::LoadFailed { code, .. } => matches!(
@@ -88,6 +86,7 @@ impl ChatError {
             Self::Store(error) => return error.failure(),
             Self::Engine(error) => return error.failure(),
             Self::Hub(error) => return error.failure(),
+            Self::Settings(error) => return error.failure(),
             Self::Models(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
             Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
@@ -107,9 +106,6 @@ impl ChatError {
             ),
             Self::WrongRole { .. } => ("wrongRole", "Open the conversation again."),
             Self::NoSample { .. } => ("noSample", "Attach a picture of your own."),
-            Self::SettingOutOfRange { .. } => {
-                ("settingOutOfRange", "Enter a number within the range.")
-            }
             Self::NoPlan { .. } => (
                 "noPlan",
                 "Choose a model whose way of seeing is known, such as the demo model.",

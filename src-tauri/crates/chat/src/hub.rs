@@ -12,10 +12,11 @@ use paddock_hub::{
     Reference, Survey, Throttle, Token, TokenError, TokenStore, remote_checkpoint, survey,
 };
 use paddock_models::Checkpoint;
+use paddock_settings::Settings;
 use tokio::sync::watch;
 
 use crate::chat::{Chat, WeakChat};
-use crate::{ChatError, Settings};
+use crate::ChatError;
 
 /// What one who uses the Hub wants otherwise than the settings say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -19,7 +19,6 @@ mod pictures;
 mod placement;
 mod plan;
 mod prompt;
-mod settings;
 mod sight;
 mod stream;
 mod turn;
@@ -36,7 +35,6 @@ pub use listing::known_models;
 pub use paddock_models::{
     CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
 };
-pub use settings::{Settings, Theme};
 pub use types::{
     AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,
     SendRequest, TurnOutcome,

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use paddock_conversation::ModelId;
 use paddock_models::{
-    Forgotten, LoadChoice, ModelEntry, ModelFolders, ModelList, Readings, ResolvedModel,
+    Forgotten, ModelEntry, ModelFolders, ModelList, Readings, ResolvedModel,
 };
+
+use paddock_settings::SettingsChange;
 
 use crate::chat::Chat;
 use crate::load_spec::load_spec;
@@ -49,11 +51,11 @@ impl Chat {
             async move {
                 let mut line = line?;
                 if line.vision {
-                    let settings = chat.settings().await.for_model(&line.id);
+                    let choice = chat.settings().await.load_choice(&line.id);
                     line = chat
                         .blocking(move |chat| {
                             if let Ok(model) = chat.models().resolve(&line.id) {
-                                let spec = load_spec(&model, &LoadChoice::from(&settings));
+                                let spec = load_spec(&model, &choice);
                                 line.sight = chat.sight_of(&spec);
                             }
                             Ok(line)
@@ -94,15 +96,17 @@ impl Chat {
     /// It is not a local model, or the store fails.
     pub async fn forget_model(&self, id: ModelId) -> Result<(), ChatError> {
         let forgotten = id.clone();
-        let Forgotten { choose_instead } = self
-            .blocking(move |chat| Ok(chat.models().forget(&forgotten)?))
-            .await?;
-        let settings = self.settings().await;
-        if settings.model_id == id
-            && let Some(other) = choose_instead
-        {
-            self.update_settings(settings.with_model(other)).await?;
-        }
-        Ok(())
+        self.blocking(move |chat| {
+            let Forgotten { choose_instead } = chat.models().forget(&forgotten)?;
+            chat.live_settings().change_with(None, |settings| {
+                choose_instead
+                    .filter(|_| settings.chosen == id)
+                    .map(|value| SettingsChange::Chosen { value })
+                    .into_iter()
+                    .collect()
+            })?;
+            Ok(())
+        })
+        .await
     }
 }

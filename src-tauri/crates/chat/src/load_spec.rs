@@ -5,21 +5,7 @@
 use paddock_devices::{DeviceKind, DevicePreference};
 use paddock_engines::LoadSpec;
 use paddock_models::fit::{ComputeType, FitModel, compute_type};
-use paddock_models::{Form, LoadChoice, Quant, ResolvedModel};
-
-use crate::Settings;
-
-impl From<&Settings> for LoadChoice {
-    /// The choices for the chosen model; see [`Settings::for_model`] for another.
-    fn from(settings: &Settings) -> Self {
-        Self {
-            device: settings.device.clone(),
-            context_tokens: settings.context_tokens,
-            quant: settings.quant.parse().unwrap_or(Quant::None),
-            threads: settings.threads,
-        }
-    }
-}
+use paddock_models::{Form, LoadChoice, ResolvedModel};
 
 pub fn load_spec(model: &ResolvedModel, choice: &LoadChoice) -> LoadSpec {
     LoadSpec {

@@ -15,12 +15,13 @@ use paddock_engines::{
     SupervisorConfig, start_supervisor,
 };
 use paddock_models::fit::{FitRequest, Hardware, plan};
-use paddock_models::{LoadChoice, Quant, ResolvedModel};
+use paddock_models::{Quant, ResolvedModel};
+use paddock_settings::{Settings, SettingsChange};
 use tokio::sync::watch;
 
 use crate::chat::{Chat, WeakChat};
 use crate::load_spec::load_spec;
-use crate::{ChatError, Settings};
+use crate::ChatError;
 
 /// A second model is asked now and then; its memory is given back after so long without a question.
 const KEEP_BESIDE: Duration = Duration::from_secs(5 * 60);
@@ -110,7 +111,7 @@ impl Chat {
         let chat = self.clone();
         tokio::spawn(async move {
             let settings = chat.settings().await;
-            let loaded = match chat.resolve(settings.model_id.clone()).await {
+            let loaded = match chat.resolve(settings.chosen.clone()).await {
                 Ok(model) => chat
                     .engine_for(&model, &settings)
                     .await
@@ -131,8 +132,9 @@ impl Chat {
     /// There is no such model, or the store fails.
     pub async fn load_model(&self, id: ModelId) -> Result<EngineSnapshot, ChatError> {
         let model = self.resolve(id.clone()).await?;
-        let settings = self.settings().await.with_model(id);
-        let settings = self.update_settings(settings).await?;
+        let settings = self
+            .change_settings(None, vec![SettingsChange::Chosen { value: id }])
+            .await?;
         let mut changes = self.engine_changes();
         let before = changes.borrow_and_update().revision;
         let chat = self.clone();
@@ -147,10 +149,10 @@ impl Chat {
     /// The chosen model is gone.
     pub async fn restart_engine(&self) -> Result<EngineSnapshot, ChatError> {
         let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
+        let model = self.resolve(settings.chosen.clone()).await?;
         let (engine, spec) = (
             self.engines().main.clone(),
-            load_spec(&model, &LoadChoice::from(&settings)),
+            load_spec(&model, &settings.load_choice(&model.id)),
         );
         self.engines().touch(false);
         let mut changes = engine.subscribe();
@@ -166,7 +168,7 @@ impl Chat {
         model: &Arc<ResolvedModel>,
         settings: &Settings,
     ) -> Result<LocalEngine, EngineError> {
-        let chosen = self.settings().await.model_id == model.id;
+        let chosen = self.settings().await.chosen == model.id;
         let engines = self.engines();
         let (engine, other) = if chosen {
             (&engines.main, &engines.beside)
@@ -174,7 +176,7 @@ impl Chat {
             (&engines.beside, &engines.main)
         };
         engines.touch(!chosen);
-        let spec = load_spec(model, &LoadChoice::from(settings));
+        let spec = load_spec(model, &settings.load_choice(&model.id));
         let (here, there) = (engine.snapshot(), other.snapshot());
         if is_running(&there) && !(is_running(&here) && here.model.as_ref() == Some(&spec.model)) {
             let same = there.model.as_ref() == Some(&spec.model);
@@ -220,18 +222,19 @@ impl Chat {
 
     /// The context of the running engine if it has this model, else what it will be asked for.
     pub(crate) fn context_tokens(&self, model: &ResolvedModel, settings: &Settings) -> u32 {
+        let choice = settings.load_choice(&model.id);
         let snapshot = self.engine_snapshot();
         match snapshot.state {
             EngineState::Ready { context_tokens, .. }
                 if snapshot.model.is_some_and(|label| label.id == model.id) =>
             {
                 // A changed setting takes effect with the next question.
-                match settings.context_tokens {
-                    Some(_) => model.context_tokens(&LoadChoice::from(settings)),
+                match choice.context_tokens {
+                    Some(_) => model.context_tokens(&choice),
                     None => context_tokens,
                 }
             }
-            _ => model.context_tokens(&LoadChoice::from(settings)),
+            _ => model.context_tokens(&choice),
         }
     }
 }

@@ -151,7 +151,7 @@ impl Chat {
     pub async fn picture(&self, id: ImageId, form: PictureForm) -> Result<Picture, ChatError> {
         let tiling = match form {
             PictureForm::Seen => self
-                .resolve(self.settings().await.model_id)
+                .resolve(self.settings().await.chosen)
                 .await?
                 .tiling
                 .clone(),

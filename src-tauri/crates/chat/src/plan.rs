@@ -9,7 +9,9 @@ use paddock_models::ResolvedModel;
 
 use crate::chat::Chat;
 use crate::prompt::{self, Outline};
-use crate::{ChatError, ImagePlan, PromptPlan, Settings};
+use paddock_settings::Settings;
+
+use crate::{ChatError, ImagePlan, PromptPlan};
 
 impl Chat {
     /// What sending this would cost, and why it could not be sent.
@@ -24,7 +26,7 @@ impl Chat {
         parent: Option<MessageId>,
     ) -> Result<PromptPlan, ChatError> {
         let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
+        let model = self.resolve(settings.chosen.clone()).await?;
         self.blocking(move |chat| {
             let parts = match chat.parts(&text, &images) {
                 Err(ChatError::NothingToSend) => Vec::new(),

@@ -13,7 +13,7 @@ use paddock_engines::{
     Engine as _, EngineEvent, EngineState, GenerateRequest, ImageData, LoadSpec, PromptMessage,
     PromptPart, PromptRole,
 };
-use paddock_models::{LoadChoice, Sight, stamp};
+use paddock_models::{Sight, stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ChatError;
@@ -207,8 +207,8 @@ impl Chat {
     /// Tests the model that is loaded, unless it was tested before or takes no pictures.
     async fn examine(&self) -> Result<Option<(ModelId, Sight)>, ChatError> {
         let settings = self.settings().await;
-        let model = self.resolve(settings.model_id.clone()).await?;
-        let spec = load_spec(&model, &LoadChoice::from(&settings));
+        let model = self.resolve(settings.chosen.clone()).await?;
+        let spec = load_spec(&model, &settings.load_choice(&model.id));
         if !model.vision || self.engine_snapshot().model.as_ref() != Some(&spec.model) {
             return Ok(None);
         }

@@ -11,7 +11,8 @@ use paddock_conversation::{
     MessageTree, ModelId, Role, Timings, Usage,
 };
 use paddock_engines::{Engine as _, Finish, GenerateRequest, ImageUse, PromptMessage, PromptPart};
-use paddock_models::{LoadChoice, ResolvedModel};
+use paddock_models::ResolvedModel;
+use paddock_settings::Settings;
 use paddock_store::{Answer, NewAnswer, NewQuestion, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,7 @@ use crate::prompt::{self, Outline, OutlinePart};
 use crate::keeping::Ending;
 use crate::stream::{Piece, StreamEnd, follow};
 use crate::{
-    ChatError, EventSink, GenerationEvent, Phase, SendRequest, Settings, TurnOutcome, pictures,
+    ChatError, EventSink, GenerationEvent, Phase, SendRequest, TurnOutcome, pictures,
 };
 
 /// A question to be kept and answered, or an old one to be answered again.
@@ -152,8 +153,7 @@ impl Chat {
         };
         let active = self.active().begin(generation, conversation)?;
         let settings = self.settings().await;
-        let id = asked.unwrap_or_else(|| settings.model_id.clone());
-        let settings = settings.for_model(&id);
+        let id = asked.unwrap_or_else(|| settings.chosen.clone());
         let model = self.resolve(id).await?;
         let plan = self
             .blocking(move |chat| chat.plan_turn(turn, model, settings))
@@ -260,7 +260,7 @@ impl Chat {
         let answer = NewAnswer {
             id: MessageId::random(),
             parent: answered,
-            model: Some(model.label(&LoadChoice::from(&settings))),
+            model: Some(model.label(&settings.load_choice(&model.id))),
         };
         Ok(Plan {
             conversation,

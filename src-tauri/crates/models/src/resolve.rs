@@ -8,18 +8,23 @@ use paddock_checkpoint::{Quant, USUAL_CONTEXT_TOKENS, Vision};
 use paddock_conversation::{ImageRef, ModelId, ModelLabel};
 use paddock_decode::Tiling;
 use paddock_devices::DevicePreference;
+use serde::{Deserialize, Serialize};
+use specta::Type;
 
 use crate::fit::FitModel;
 use crate::reading::Known;
 
 /// How one model is to be loaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
 pub struct LoadChoice {
     pub device: DevicePreference,
-    /// Tokens of prompt and answer together; none: automatic.
+    /// Tokens of prompt and answer together, at least 256; none: automatic.
     pub context_tokens: Option<u32>,
+    /// `none`, `q8_0`, `q6k`, `q5k` or `q4k`.
+    #[specta(type = String)]
     pub quant: Quant,
-    /// None: one for each physical core.
+    /// 1 to 1,024; none: one for each physical core.
     pub threads: Option<u32>,
 }
 

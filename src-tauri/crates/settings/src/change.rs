@@ -3,10 +3,11 @@
 //! Outside: whether the result is within its range.
 
 use paddock_conversation::ModelId;
+use paddock_models::LoadChoice;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::{LoadChoice, Settings, Theme};
+use crate::{Settings, Theme};
 
 /// What is changed, and to what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]

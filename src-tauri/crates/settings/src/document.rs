@@ -4,9 +4,10 @@
 //! going back to that version finds it again.
 
 use paddock_conversation::ModelId;
+use paddock_models::LoadChoice;
 use serde_json::{Map, Value, json};
 
-use crate::{LoadChoice, Settings};
+use crate::Settings;
 
 /// The name of the document in the store.
 pub(crate) const NAME: &str = "settings";

@@ -11,4 +11,4 @@ mod settings;
 pub use change::SettingsChange;
 pub use error::SettingsError;
 pub use live::{LiveSettings, SettingsReader};
-pub use settings::{LoadChoice, Settings, Theme};
+pub use settings::{Settings, Theme};

@@ -151,8 +151,10 @@ impl LiveSettings {
 
 #[cfg(test)]
 mod tests {
+    use paddock_models::LoadChoice;
+
     use super::*;
-    use crate::{LoadChoice, Theme};
+    use crate::Theme;
 
     fn any(_: &str) -> Result<(), Failure> {
         Ok(())

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use paddock_conversation::ModelId;
-use paddock_devices::DevicePreference;
-use paddock_models::Quant;
+use paddock_models::LoadChoice;
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -19,31 +18,6 @@ pub enum Theme {
     System,
     Light,
     Dark,
-}
-
-/// How one model is loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub struct LoadChoice {
-    pub device: DevicePreference,
-    /// Tokens of prompt and answer together, at least 256; none: automatic.
-    pub context_tokens: Option<u32>,
-    /// `none`, `q8_0`, `q6k`, `q5k` or `q4k`.
-    #[specta(type = String)]
-    pub quant: Quant,
-    /// 1 to 1,024; none: one for each physical core.
-    pub threads: Option<u32>,
-}
-
-impl Default for LoadChoice {
-    fn default() -> Self {
-        Self {
-            device: DevicePreference::Auto,
-            context_tokens: None,
-            quant: Quant::None,
-            threads: None,
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
@@ -155,6 +129,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use paddock_models::Quant;
+
     use super::*;
 
     #[test]
