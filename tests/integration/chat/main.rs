@@ -73,7 +73,7 @@ fn request(text: &str) -> SendRequest {
 
 fn after(turn: &TurnOutcome, text: &str) -> SendRequest {
     SendRequest {
-        conversation: Some(turn.conversation.id),
+        conversation: Some(turn.assistant.conversation_id),
         parent: Some(turn.assistant.id),
         ..request(text)
     }

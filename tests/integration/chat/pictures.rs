@@ -53,7 +53,7 @@ async fn every_picture_of_every_turn_reaches_the_engine_in_order_and_leaves_a_re
     );
     assert_eq!(receipts[1].planned_tokens, Some(planned[1]));
     assert_eq!(receipts[1].seen, ImageSize::new(112, 56));
-    assert_eq!(first.conversation.images, 2);
+    assert_eq!(first.conversation.as_ref().unwrap().images, 2);
 
     // The second question brings a third picture; the model sees all three, the old ones first.
     let three = attach(&s.chat, "three.png", png((56, 112), 3)).await;
