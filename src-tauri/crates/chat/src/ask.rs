@@ -10,14 +10,13 @@ use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
 use paddock_devices::{DevicePreference, EngineBuilds};
 use paddock_engines::{
-    Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
+    ByDevice, Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
     PromptRole, SupervisorConfig, start_supervisor,
 };
 use paddock_models::fit::FitModel;
 use paddock_models::inspect_headers;
 
 use crate::model::{cpu_dtype, device_argument};
-use crate::placement::ByDevice;
 use crate::{ChatError, pictures};
 
 /// Which model answers, and how it is loaded.
@@ -189,7 +188,7 @@ pub async fn ask(
                 break None;
             }
             Some(Err(error)) => break Some(error),
-            None => break Some(EngineError::Died { detail: None }),
+            None => break Some(EngineError::CutOff),
         }
     };
     drop(events);

@@ -11,7 +11,7 @@ use paddock_conversation::{
     MessageTree,
 };
 use paddock_devices::{DeviceReport, EngineBuilds};
-use paddock_engines::SupervisorConfig;
+use paddock_engines::{ByDevice, Engines, EnginesConfig, SupervisorConfig};
 use paddock_models::ModelPlaces;
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -19,9 +19,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
 use crate::listing::Listing;
-use crate::loading::{self, Engines};
+use crate::loading;
 use crate::model::KnownModels;
-use crate::placement::ByDevice;
 use crate::{ChatError, Settings, settings};
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
@@ -99,14 +98,15 @@ impl Chat {
             Ok((store, settings))
         })
         .await?;
-        let engines = Engines::new(&SupervisorConfig {
+        let engines = Engines::start(EnginesConfig::new(SupervisorConfig {
             program: config.engine_program.clone(),
             placement: Some(Arc::new(ByDevice::new(
                 &config.engine_program,
                 &config.engine_builds,
             ))),
-        });
-        let chat = Self(Arc::new(Inner {
+        }));
+        loading::keep(&engines, &settings);
+        Ok(Self(Arc::new(Inner {
             config,
             store,
             engines,
@@ -116,9 +116,7 @@ impl Chat {
             models: KnownModels::default(),
             listing: Listing::default(),
             hub: HubSide::default(),
-        }));
-        tokio::spawn(loading::let_go(chat.downgrade()));
-        Ok(chat)
+        })))
     }
 
     /// Ends running answers (they are kept as interrupted) and the engines.
@@ -132,7 +130,7 @@ impl Chat {
         };
         // What is not written by then is marked at the next start.
         let _ = tokio::time::timeout(CLOSING_PATIENCE, written).await;
-        self.0.engines.stop().await;
+        self.0.engines.shutdown().await;
     }
 
     /// Leave to decode a picture; none when the window is closing.
@@ -333,6 +331,7 @@ impl Chat {
         })
         .await?;
         self.0.hub.apply(&settings);
+        loading::keep(self.engines(), &settings);
         *self
             .0
             .settings

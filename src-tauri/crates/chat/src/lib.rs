@@ -15,7 +15,6 @@ mod listing;
 mod loading;
 mod model;
 mod pictures;
-mod placement;
 mod plan;
 mod prompt;
 mod settings;

@@ -286,7 +286,7 @@ impl Chat {
         } = plan;
         let ids: Vec<_> = outline.images().map(|image| image.id.clone()).collect();
         let work = async {
-            let mut ready = std::pin::pin!(self.engine_for(&model, &settings));
+            let mut ready = std::pin::pin!(self.lease(&model, &settings));
             let engine = match tokio::time::timeout(LOADED_WITHIN, &mut ready).await {
                 Ok(engine) => engine?,
                 Err(_) => {
