@@ -5,17 +5,17 @@
 
 mod normalise;
 mod safetensors;
+mod view;
 
 use std::path::{Path, PathBuf};
 
 use paddock_protocol::engine::LoadErrorCode;
 use serde_json::Value;
-use tempfile::TempDir;
-
+use self::view::View;
 use crate::failure::LoadFailure;
 
 /// Tokens of context when the command line does not say.
-const DEFAULT_CONTEXT: u32 = 8192;
+pub const DEFAULT_CONTEXT: u32 = 8192;
 
 /// A model that passed the checks.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum Checkpoint {
 #[derive(Debug)]
 pub struct Folder {
     /// What mistral.rs is given: links to the user's files, with the configuration files rewritten.
-    view: TempDir,
+    view: View,
     pub config: Value,
     /// Tokens of prompt and answer together.
     pub context: u32,
@@ -155,17 +155,14 @@ fn present(
     folder: &Path,
     config: &Value,
     rewritten: &[(&str, Value)],
-) -> Result<TempDir, LoadFailure> {
+) -> Result<View, LoadFailure> {
     let failed = |error: std::io::Error| {
         LoadFailure::new(
             LoadErrorCode::LoadFailed,
             format!("A temporary folder for the model could not be made ({error})."),
         )
     };
-    let view = tempfile::Builder::new()
-        .prefix("paddock-model-")
-        .tempdir()
-        .map_err(failed)?;
+    let view = View::new().map_err(failed)?;
     let own: Vec<&str> = rewritten
         .iter()
         .map(|(name, _)| *name)
