@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests, too
 
+use std::time::{Duration, Instant};
+
 use futures_util::StreamExt as _;
 use paddock_conversation::{FinishReason, Usage};
 use paddock_engines::{
@@ -174,6 +176,61 @@ async fn a_stream_that_breaks_off_is_told_after_what_came() {
     assert_eq!(text(&events), "Half an ans");
     assert!(
         matches!(events.last(), Some(Err(EngineError::Died { .. }))),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_without_a_reason_was_cut_off() {
+    let mut fake = FakeEngine::start().await;
+    let (mut exchange, events) = ask(&mut fake).await;
+    exchange.begin().await;
+    exchange.text("Half an ans").await;
+    exchange.raw(b"data: [DONE]\n\n").await;
+    drop(exchange);
+    let events = events.await.unwrap();
+    assert_eq!(text(&events), "Half an ans");
+    assert_eq!(events.last(), Some(&Err(EngineError::CutOff)));
+
+    // The same of one that does not stream.
+    let (exchange, events) = ask(&mut fake).await;
+    let body = json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Half"}, "finish_reason": null}],
+        "id": "x", "object": "chat.completion", "created": 1, "model": "m"});
+    exchange.reply(200, &body.to_string()).await;
+    let events = events.await.unwrap();
+    assert_eq!(text(&events), "Half");
+    assert_eq!(events.last(), Some(&Err(EngineError::CutOff)));
+}
+
+#[tokio::test]
+async fn comments_do_not_hide_that_an_engine_hangs_and_progress_shows_that_it_works() {
+    let mut fake = FakeEngine::start().await;
+    let silence = Duration::from_millis(400);
+    let impatient = client(&fake, None).with_max_silence(silence);
+    let hangs = tokio::spawn(impatient.generate(question("Hi")).collect::<Vec<_>>());
+    let mut exchange = fake.next().await;
+    exchange.begin().await;
+    let progress =
+        json!({"paddock": {"progress": {"stage": "encoding_images", "done": 4, "total": 4}}});
+    // Together longer than the silence that is borne, each time less.
+    let begun = Instant::now();
+    while begun.elapsed() < 2 * silence {
+        exchange.event(&progress).await;
+        tokio::time::sleep(silence / 20).await;
+    }
+    assert!(!hangs.is_finished(), "it works");
+    let last = Instant::now();
+    while !hangs.is_finished() {
+        assert!(
+            last.elapsed() < Duration::from_secs(20),
+            "it waits for ever"
+        );
+        exchange.raw(b": keep-alive\n\n").await;
+        tokio::time::sleep(silence / 20).await;
+    }
+    let events = hangs.await.unwrap();
+    assert!(
+        matches!(events.last(), Some(Err(EngineError::Silent { .. }))),
         "{events:?}"
     );
 }

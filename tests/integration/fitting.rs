@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, too
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use paddock_chat::{
-    CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget, SendRequest,
+    AttachOutcome, CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget,
+    SendRequest,
 };
 use paddock_conversation::{GenerationId, ModelId};
 use paddock_devices::EngineBuilds;
@@ -78,6 +79,7 @@ async fn each_load_is_measured_kept_and_learned_from() {
     chat.watch_memory();
     loaded(&chat).await;
     let first = history(&chat, 1).await.remove(0);
+    let begun = Instant::now();
     assert_eq!(
         (first.model.as_str(), first.quant.as_str()),
         ("Paddock demo", "none")
@@ -95,23 +97,35 @@ async fn each_load_is_measured_kept_and_learned_from() {
         first.measured_bytes / 1_000_000
     );
 
-    // A question makes the peak grow, and the record with it.
+    // A long question about pictures makes the peak grow, and the record with it.
+    let AttachOutcome::Attached { attachment } = chat.attach_sample("red-circle".into()).await
+    else {
+        panic!()
+    };
     chat.send(
         SendRequest {
             generation: GenerationId::random(),
             conversation: None,
             parent: None,
-            text: "Tell me a joke.".into(),
-            images: vec![],
+            text: "Tell me what you see. ".repeat(200),
+            images: vec![attachment.id; 4],
             model: None,
         },
         std::sync::Arc::new(|_| {}),
     )
     .await
     .unwrap();
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let grown = history(&chat, 1).await.remove(0);
-    assert!(grown.measured_bytes >= first.measured_bytes, "{grown:?}");
+    let grown = loop {
+        let now = history(&chat, 1).await.remove(0);
+        if now.measured_bytes > first.measured_bytes {
+            break now;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "never measured again"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     assert_eq!(grown.at_ms, first.at_ms);
 
     // What was off corrects the reserve, by as much or up to the bound.

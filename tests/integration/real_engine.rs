@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use paddock_chat::{
-    AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, PictureEdit,
+    AskConfig, AskRequest, AttachOutcome, Chat, ChatConfig, GenerationEvent, Phase, PictureEdit,
     PictureForm, Region, SendRequest, ask, bench,
 };
 use paddock_conversation::{
@@ -346,6 +346,47 @@ async fn stopping_frees_the_engine_for_the_next_question_at_once() {
         next.assistant.failure
     );
     assert!(began.elapsed() < Duration::from_secs(10));
+    chat.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_while_the_prompt_is_read_does_not_keep_the_next_question_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let chat = open(folder.path()).await;
+    let asked = request(&"Tell me something about red circles. ".repeat(150));
+    let generation = asked.generation;
+    let stopper = chat.clone();
+    let sink = Arc::new(move |event| {
+        if let GenerationEvent::Phase {
+            phase: Phase::ReadingPrompt { .. },
+        } = event
+        {
+            stopper.cancel(generation);
+        }
+    });
+    let stopped = chat.send(asked, sink).await.unwrap();
+    assert_eq!(finished(&stopped.assistant), FinishReason::Cancelled);
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let sink = shown.clone();
+    let next = chat
+        .send(
+            request("Hello!"),
+            Arc::new(move |event| {
+                if let GenerationEvent::Phase { phase } = event {
+                    sink.lock().unwrap().push(phase);
+                }
+            }),
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        finished(&next.assistant),
+        FinishReason::Stop,
+        "{:?}",
+        next.assistant.failure
+    );
+    // It was sent only when the engine was free, so that it stands in no queue.
+    assert!(!shown.lock().unwrap().contains(&Phase::Queued), "{shown:?}");
     chat.shutdown().await;
 }
 

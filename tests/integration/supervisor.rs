@@ -99,6 +99,20 @@ async fn a_model_is_loaded_once_and_the_process_gets_a_token_and_no_secrets() {
         "{token}"
     );
     assert!(!arguments.contains(token));
+    // Of the test's own environment it has what a program needs, and nothing of cargo's, which stands for secrets here.
+    assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO")));
+    let names = environment
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name);
+    for name in names {
+        assert!(!name.starts_with("CARGO"), "{name}");
+        assert!(
+            !name.starts_with("PADDOCK") || name == "PADDOCK_ENGINE_TOKEN",
+            "{name}"
+        );
+    }
+    assert!(environment.lines().any(|line| line.starts_with("PATH=")));
 }
 
 #[tokio::test]
@@ -204,6 +218,146 @@ async fn an_engine_that_keeps_dying_is_given_up_until_it_is_restarted_by_hand() 
     fake.program(folder.path());
     engine.restart(spec("/m/a")).await.unwrap();
     assert_eq!(pids(folder.path()).len(), 4);
+}
+
+#[tokio::test]
+async fn one_models_deaths_do_not_count_against_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = supervisor(&program(folder.path(), "exit 3\n"));
+    for _ in 0..3 {
+        engine.ready(spec("/m/a")).await.unwrap_err();
+    }
+    let error = engine.ready(spec("/m/a")).await.unwrap_err();
+    assert_eq!(error.code(), "engineKeepsDying");
+    let error = engine.ready(spec("/m/b")).await.unwrap_err();
+    assert!(error.to_string().contains("exit code 3"), "{error}");
+    assert_eq!(pids(folder.path()).len(), 4);
+}
+
+/// A script that does its steps when the test creates the files `0`, `1`, ...
+fn step_by_step(folder: &Path, steps: &[String]) -> std::path::PathBuf {
+    let mut body = String::new();
+    for (number, lines) in steps.iter().enumerate() {
+        body += &format!(
+            "until test -e '{}/{number}'; do sleep 0.01; done\n{lines}\n",
+            folder.display()
+        );
+    }
+    program(folder, &(body + "cat > /dev/null\n"))
+}
+
+fn go(folder: &Path, number: usize) {
+    std::fs::write(folder.join(number.to_string()), "").unwrap();
+}
+
+#[tokio::test]
+async fn progress_after_the_load_is_believed_only_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeEngine::start().await;
+    let ready = fake.ready_line(4096);
+    let loading = |read: u32| json!({"event": "loading", "stage": "weights", "bytes_read": read, "bytes_total": 10});
+    let restarting = json!({"event": "restarting", "message": "It panicked."});
+    let engine = supervisor(&step_by_step(
+        folder.path(),
+        &[
+            format!("echo '{ready}'"),
+            // A sample that was taken before the end of the load, and the load after a panic.
+            format!(
+                "echo '{}'\necho '{restarting}'\necho '{}'",
+                loading(9),
+                loading(3)
+            ),
+            format!("echo '{ready}'"),
+        ],
+    ));
+    go(folder.path(), 0);
+    engine.ready(spec("/m/a")).await.unwrap();
+    let revision = engine.snapshot().revision;
+    go(folder.path(), 1);
+    wait_for(&engine, |state| {
+        matches!(state, EngineState::Loading { bytes_read: 3, .. })
+    })
+    .await;
+    assert_eq!(
+        engine.snapshot().revision,
+        revision + 2,
+        "restarting, and one line of progress"
+    );
+    // Who asks meanwhile waits, and gets the new one.
+    let again = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.ready(spec("/m/a")).await }
+    });
+    go(folder.path(), 2);
+    again.await.unwrap().unwrap();
+    assert_eq!(pids(folder.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_again_and_again_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeEngine::start().await;
+    let ready = fake.ready_line(4096);
+    let restarting = json!({"event": "restarting", "message": "It panicked."});
+    let again = format!("echo '{restarting}'\necho '{ready}'");
+    let engine = supervisor(&step_by_step(
+        folder.path(),
+        &[
+            format!("echo '{ready}'"),
+            again.clone(),
+            again.clone(),
+            again,
+        ],
+    ));
+    for number in 0..3 {
+        go(folder.path(), number);
+        wait_for(&engine, |state| matches!(state, EngineState::Ready { .. })).await;
+        engine.ready(spec("/m/a")).await.unwrap();
+        if number < 2 {
+            let revision = engine.snapshot().revision;
+            go(folder.path(), number + 1);
+            let mut changes = engine.subscribe();
+            let restarted = changes.wait_for(|snapshot| snapshot.revision > revision);
+            tokio::time::timeout(PATIENCE, restarted)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+    }
+    go(folder.path(), 3);
+    wait_for(&engine, |state| matches!(state, EngineState::Failed { .. })).await;
+    let error = engine.ready(spec("/m/a")).await.unwrap_err();
+    assert_eq!(error.code(), "engineKeepsDying");
+    assert!(error.to_string().contains("It panicked."), "{error}");
+    gone(pids(folder.path())[0]).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_is_ready_where_nobody_listens_has_failed() {
+    for address in ["127.0.0.1:1", "192.0.2.1:80", "nonsense"] {
+        let folder = tempfile::tempdir().unwrap();
+        let fake = FakeEngine::start().await;
+        let mut ready = fake.ready_line(4096);
+        ready["address"] = address.into();
+        let body = format!("echo '{ready}'\ncat > /dev/null\n");
+        let engine = supervisor(&program(folder.path(), &body));
+        // The next need starts it anew, and nobody waits for ever.
+        for count in 1..=2 {
+            let error = tokio::time::timeout(PATIENCE, engine.ready(spec("/m/a")))
+                .await
+                .unwrap()
+                .unwrap_err();
+            assert_eq!(error.code(), "engineNotReached", "{error}");
+            assert_eq!(pids(folder.path()).len(), count);
+            assert!(matches!(
+                engine.snapshot().state,
+                EngineState::Failed { .. } | EngineState::Loading { .. }
+            ));
+        }
+        for pid in pids(folder.path()) {
+            gone(pid).await;
+        }
+    }
 }
 
 #[tokio::test]

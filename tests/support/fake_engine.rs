@@ -5,6 +5,8 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,7 +22,15 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct FakeEngine {
     port: u16,
     requests: mpsc::UnboundedReceiver<Exchange>,
+    health: Arc<Health>,
     accept: tokio::task::JoinHandle<()>,
+}
+
+/// What it says of itself at `GET /health`, which it answers by itself.
+#[derive(Debug, Default)]
+struct Health {
+    busy: AtomicBool,
+    asked: AtomicU32,
 }
 
 /// One request and the hand that answers it. Dropping it breaks the connection off.
@@ -38,12 +48,21 @@ impl FakeEngine {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let (sender, requests) = mpsc::unbounded_channel();
+        let health = Arc::new(Health::default());
+        let told = health.clone();
         let accept = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let sender = sender.clone();
+                let (sender, told) = (sender.clone(), told.clone());
                 tokio::spawn(async move {
-                    if let Some(exchange) = read_request(stream).await {
-                        let _ = sender.send(exchange);
+                    match read_request(stream).await {
+                        Some(exchange) if exchange.path == "/health" => {
+                            let busy = told.busy.load(Ordering::SeqCst);
+                            told.asked.fetch_add(1, Ordering::SeqCst);
+                            let body = json!({"status": "ok", "busy": busy}).to_string();
+                            exchange.reply(200, &body).await;
+                        }
+                        Some(exchange) => drop(sender.send(exchange)),
+                        None => {}
                     }
                 });
             }
@@ -51,6 +70,7 @@ impl FakeEngine {
         Self {
             port,
             requests,
+            health,
             accept,
         }
     }
@@ -65,6 +85,16 @@ impl FakeEngine {
             .await
             .expect("no request came in time")
             .expect("the server is gone")
+    }
+
+    /// What it says from now on when it is asked whether it works on something.
+    pub fn set_busy(&self, busy: bool) {
+        self.health.busy.store(busy, Ordering::SeqCst);
+    }
+
+    /// How often it was asked that.
+    pub fn health_asked(&self) -> u32 {
+        self.health.asked.load(Ordering::SeqCst)
     }
 
     /// Whether no request is waiting.
@@ -172,7 +202,8 @@ async fn read_request(mut stream: TcpStream) -> Option<Exchange> {
     let length: usize = headers
         .iter()
         .find(|(name, _)| name == "content-length")
-        .and_then(|(_, value)| value.parse().ok())?;
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0);
     let mut body = bytes.split_off(head + 4);
     while body.len() < length {
         let mut chunk = vec![0u8; 1 << 16];
@@ -186,7 +217,10 @@ async fn read_request(mut stream: TcpStream) -> Option<Exchange> {
     Some(Exchange {
         path,
         headers,
-        body: serde_json::from_slice(&body).ok()?,
+        body: match length {
+            0 => Value::Null,
+            _ => serde_json::from_slice(&body).ok()?,
+        },
         stream,
     })
 }

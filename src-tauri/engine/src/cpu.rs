@@ -1,4 +1,4 @@
-//! The processor: what the kernels were compiled for, and how many threads they get.
+//! The processor: what the kernels were compiled for.
 //!
 //! Outside: accelerators.
 
@@ -31,18 +31,10 @@ pub fn check() -> Result<(), String> {
         .collect();
         if !lacking.is_empty() {
             return Err(format!(
-                "This computer's processor is too old for the engine: it lacks {}. Use a model on a server instead.",
+                "This computer's processor is too old for the engine: it lacks {}.",
                 lacking.join(", ")
             ));
         }
     }
     Ok(())
-}
-
-/// Sets the size of every thread pool of the engine: candle, rayon and mistral.rs all read this variable, once.
-/// The default is the number of physical cores; hyper-threads only compete for the same multipliers.
-pub fn set_threads(threads: Option<usize>) {
-    let threads = threads.unwrap_or_else(num_cpus::get_physical).max(1);
-    // SAFETY: called at the start of `main`, before any other thread exists.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
 }

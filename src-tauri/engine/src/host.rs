@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -79,6 +79,11 @@ impl Host {
         }))
     }
 
+    /// Whether a request is being worked on, also one whose client has gone: mistral.rs does not stop within a step.
+    pub fn is_busy(&self) -> bool {
+        self.turn.try_lock().is_err()
+    }
+
     pub async fn model(&self) -> Arc<Loaded> {
         self.model.read().await.clone()
     }
@@ -102,7 +107,8 @@ impl Host {
         })
     }
 
-    /// Starts a generation. It ends when it is done, or within one token after the receiver was dropped.
+    /// Starts a generation. It ends when it is done, or within one step after the receiver was dropped: one token, or the whole
+    /// prompt, which mistral.rs reads in one.
     pub fn generate(
         self: &Arc<Self>,
         prompt: Prompt,
@@ -134,6 +140,9 @@ impl Host {
                 }
             }
         };
+        if events.is_closed() {
+            return;
+        }
         let model = self.model().await;
         let end = Generation {
             model: &model,
@@ -274,6 +283,15 @@ enum End {
     Crashed,
 }
 
+/// What a generation was made of, noted where its tokens are sampled.
+#[derive(Default)]
+struct Made {
+    /// The prompt as the model was given it, images expanded.
+    prompt: OnceLock<Vec<u32>>,
+    /// Tokens of the answer so far.
+    tokens: AtomicU32,
+}
+
 /// One generation on its way.
 struct Generation<'a> {
     model: &'a Loaded,
@@ -288,6 +306,10 @@ impl Generation<'_> {
             Ok(room) => room,
             Err(end) => return end,
         };
+        // The last moment at which it costs nothing: from here on the whole prompt is read.
+        if self.events.is_closed() {
+            return End::Cancelled;
+        }
         let images = u32::try_from(prompt.images.len()).unwrap_or(u32::MAX);
         let progress = match images {
             0 => Progress::ReadingPrompt {
@@ -298,10 +320,11 @@ impl Generation<'_> {
         let _ = self.events.send(Event::Progress(progress)).await;
 
         // The prompt as the model was given it, images expanded: taken where the first token is sampled.
-        let seen = Arc::new(OnceLock::new());
-        let note = seen.clone();
+        let made = Arc::new(Made::default());
+        let note = made.clone();
         processors.push(Arc::new(move |logits: &Tensor, context: &[u32]| {
-            note.get_or_init(|| context.to_vec());
+            note.prompt.get_or_init(|| context.to_vec());
+            note.tokens.fetch_add(1, Ordering::Relaxed);
             Ok(logits.clone())
         }));
         let (responses, receiver) = mpsc::channel(BACKLOG);
@@ -342,7 +365,7 @@ impl Generation<'_> {
         if sender.send(request).await.is_err() {
             return End::Crashed;
         }
-        self.follow(receiver, &seen).await
+        self.follow(receiver, &made).await
     }
 
     /// Tokens that the context leaves for the answer. For text they are counted here; with images only mistral.rs
@@ -386,14 +409,9 @@ impl Generation<'_> {
         }
     }
 
-    async fn follow(
-        self,
-        mut receiver: mpsc::Receiver<Response>,
-        seen: &OnceLock<Vec<u32>>,
-    ) -> End {
+    async fn follow(self, mut receiver: mpsc::Receiver<Response>, made: &Made) -> End {
         let mut stops = StopStrings::new(self.wish.stops.clone());
         let mut first_token = None;
-        let mut pieces = 0;
         while let Some(response) = receiver.recv().await {
             // Asked only when something has come: dropping the receiver while the prompt is read would make
             // mistral.rs fail to answer, and frees it no sooner.
@@ -423,7 +441,6 @@ impl Generation<'_> {
                 continue;
             };
             first_token.get_or_insert_with(|| self.arrived.elapsed());
-            pieces += 1;
             if let Some(reasoning) = choice
                 .delta
                 .reasoning_content
@@ -450,11 +467,13 @@ impl Generation<'_> {
             if !rest.is_empty() {
                 let _ = self.events.send(Event::Text(rest)).await;
             }
-            let prompt = seen.get().map(Vec::as_slice).unwrap_or_default();
+            let prompt = made.prompt.get().map(Vec::as_slice).unwrap_or_default();
             let prompt_tokens = u32::try_from(prompt.len()).unwrap_or(u32::MAX);
-            let completion_tokens = chunk.usage.map_or(pieces, |usage| {
-                u32::try_from(usage.completion_tokens).unwrap_or(u32::MAX)
-            });
+            // An answer that a stop string ended has no count yet; a piece of text may be several tokens, or none.
+            let completion_tokens = chunk
+                .usage
+                .and_then(|usage| u32::try_from(usage.completion_tokens).ok())
+                .unwrap_or_else(|| made.tokens.load(Ordering::Relaxed));
             let milliseconds = |duration: std::time::Duration| duration.as_secs_f64() * 1000.0;
             return End::Finished(Finished {
                 reason,

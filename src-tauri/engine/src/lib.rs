@@ -9,6 +9,7 @@ mod announce;
 mod arguments;
 pub mod checkpoint;
 mod cpu;
+mod environment;
 mod failure;
 pub mod host;
 pub mod images;
@@ -20,7 +21,7 @@ mod stop_strings;
 use std::process::ExitCode;
 
 use clap::Parser;
-use paddock_protocol::engine::{EngineLine, Failed, LoadErrorCode, TOKEN_VARIABLE};
+use paddock_protocol::engine::{EngineLine, Failed, LoadErrorCode};
 
 pub use arguments::Arguments;
 pub use failure::LoadFailure;
@@ -39,19 +40,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => return fail(LoadErrorCode::BadArguments, error.to_string()),
     };
-    let Ok(token) = std::env::var(TOKEN_VARIABLE) else {
-        return fail(
-            LoadErrorCode::BadArguments,
-            format!("The environment variable {TOKEN_VARIABLE} is not set."),
-        );
+    let token = match environment::take_token() {
+        Ok(token) => token,
+        Err(message) => return fail(LoadErrorCode::BadArguments, message),
     };
-    if token.len() < 16 {
-        return fail(
-            LoadErrorCode::BadArguments,
-            format!("{TOKEN_VARIABLE} needs at least 16 characters."),
-        );
-    }
-    cpu::set_threads(arguments.threads);
+    environment::set_threads(arguments.threads);
     announce::end_with_parent();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

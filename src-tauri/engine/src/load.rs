@@ -350,13 +350,14 @@ pub fn resident_bytes() -> u64 {
 /// Reports the growth of the process while mistral.rs loads: it has no progress of its own.
 struct Watch {
     stop: std::sync::mpsc::Sender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Watch {
     fn start(bytes_total: u64, progress: impl Fn(Loading) + Send + 'static) -> Self {
         let (stop, stopped) = std::sync::mpsc::channel();
         let before = resident_bytes();
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             while stopped.recv_timeout(Duration::from_millis(100))
                 == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
@@ -368,12 +369,19 @@ impl Watch {
                 });
             }
         });
-        Self { stop }
+        Self {
+            stop,
+            thread: Some(thread),
+        }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         let _ = self.stop.send(());
+        // A sample that began before is told before anything that comes after the load.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Outside: generation. Nothing is served to a page in a browser: a foreign `Host` or any `Origin` is refused.
 
-use std::{convert::Infallible, sync::Arc, time::SystemTime};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json, Router,
@@ -17,6 +21,11 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::stream;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use paddock_protocol::chat::{
     ChatChunk, ChatCompletion, ChatRequest, ChatRole, Choice, ChoiceMessage, ChunkChoice, Delta,
     Details, ErrorBody, ErrorCode,
@@ -35,6 +44,9 @@ use paddock_protocol::engine::LoadErrorCode;
 
 /// Enough for several large pictures in base64; more is refused before it is read.
 const MAX_BODY_BYTES: usize = 256 << 20;
+/// The head of a request has to be there by then.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Binds, loads, announces, serves until the process ends.
 ///
@@ -52,9 +64,32 @@ pub async fn run(arguments: Arguments, token: String) -> Result<(), LoadFailure>
         .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?.to_string();
     let host = Host::start(arguments, address).await?;
-    axum::serve(listener, router(host, token))
-        .await
-        .map_err(failed)
+    serve(listener, router(host, token)).await
+}
+
+/// As `axum::serve`, but a client that does not finish its request's head is let go: it must not hold a task for ever.
+async fn serve(listener: TcpListener, router: Router) -> ! {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or a client that has gone already; trying again at once would only spin.
+                eprintln!("a connection was not accepted: {error}");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            // Clients go away in mid answer all the time.
+            let _ = connection.await;
+        });
+    }
 }
 
 /// The whole service; the token is asked for on every path.
@@ -107,8 +142,10 @@ fn admit(token: &str, headers: &HeaderMap) -> Result<(), Refusal> {
 
 async fn health(State(host): State<Arc<Host>>) -> Response {
     let model = host.model().await;
-    Json(json!({"status": "ok", "model": model.facts.name, "context_tokens": model.facts.context}))
-        .into_response()
+    Json(json!({
+        "status": "ok", "model": model.facts.name, "context_tokens": model.facts.context, "busy": host.is_busy(),
+    }))
+    .into_response()
 }
 
 async fn models(State(host): State<Arc<Host>>) -> Response {
@@ -242,16 +279,20 @@ fn details(finished: Finished) -> Details {
     }
 }
 
-/// Dropping the body (the client went away) drops the receiver, which ends the generation.
+/// Dropping the body (the client went away) drops the receiver, which ends the generation. `[DONE]` stands only after an end
+/// that says how it ended: without it the client knows that the answer was cut off.
 fn streamed(head: Head, events: mpsc::Receiver<Event>) -> Response {
-    let chunks = stream::unfold(Some((head, events)), |state| async move {
-        let (head, mut events) = state?;
+    let state = Some((head, events, false));
+    let chunks = stream::unfold(state, |state| async move {
+        let (head, mut events, mut ended) = state?;
         let (data, next) = match events.recv().await {
-            Some(event) => (
-                serde_json::to_string(&head.of(event)).unwrap_or_default(),
-                Some((head, events)),
-            ),
-            None => ("[DONE]".to_owned(), None),
+            Some(event) => {
+                ended |= matches!(event, Event::Finished(_) | Event::Failed(_));
+                let data = serde_json::to_string(&head.of(event)).unwrap_or_default();
+                (data, Some((head, events, ended)))
+            }
+            None if ended => ("[DONE]".to_owned(), None),
+            None => return None,
         };
         Some((Ok::<_, Infallible>(sse::Event::default().data(data)), next))
     });

@@ -83,7 +83,16 @@ fn stop_strings_do_not_leak() {
     request.stop = Some(Stop::Several(vec!["can I".into()]));
     let run = engine.ask(&request);
     assert_eq!(run.text, "Hello! How ");
-    assert_eq!(run.finished.expect("an end").reason, FinishReason::Stop);
+    let finished = run.finished.expect("an end");
+    assert_eq!(finished.reason, FinishReason::Stop);
+    // Tokens are counted, not pieces of text: as many as the answer and the stop string are, and at most what was made meanwhile.
+    let whole = engine.ask(&ask_text("Hello")).ids.len();
+    let counted = finished.usage.completion_tokens as usize;
+    assert!(
+        (3..=whole).contains(&counted) && counted <= run.ids.len(),
+        "{counted} of {whole}, {} made",
+        run.ids.len()
+    );
 }
 
 #[test]
@@ -185,6 +194,37 @@ fn a_stopped_answer_frees_the_engine_within_a_token() {
             after - before
         );
     });
+}
+
+/// mistral.rs reads a prompt in one step and cannot be stopped in it: the app has to know that it is still busy.
+#[test]
+fn an_engine_that_reads_for_nobody_says_that_it_is_busy() {
+    let engine = Engine::load(&demo_model(), &[]);
+    assert!(!engine.host.is_busy());
+    let (reading, begun) = std::sync::mpsc::channel();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    engine.runtime.block_on(async {
+        let request = ask_text("Hello");
+        let prompt = engine.host.prepare(&request).await.unwrap();
+        let stuck: paddock_engine::host::Processors =
+            vec![Arc::new(move |logits: &Tensor, _: &[u32]| {
+                let _ = reading.send(());
+                let _ = wait.lock().unwrap().recv();
+                Ok(logits.clone())
+            })];
+        let events = engine.host.generate(prompt, &request, stuck);
+        tokio::task::spawn_blocking(move || begun.recv().unwrap())
+            .await
+            .unwrap();
+        drop(events);
+        assert!(engine.host.is_busy(), "nobody listens, and it goes on");
+        drop(go_on);
+        while engine.host.is_busy() {
+            tokio::task::yield_now().await;
+        }
+    });
+    still_answers(&engine);
 }
 
 #[test]

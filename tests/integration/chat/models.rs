@@ -160,6 +160,88 @@ async fn a_model_that_does_not_fit_beside_the_other_gets_its_memory_first() {
 }
 
 #[tokio::test]
+async fn an_answer_of_another_conversation_is_not_ended_by_a_change_of_model() {
+    let mut s = scene().await;
+    let other = copy_of_demo(&s, "other").await;
+    let (sent, events) = send(&s.chat, request("Tell me a story"));
+    let mut exchange = s.fake.next().await;
+    exchange.begin().await;
+    exchange.text("Once upon").await;
+    until("words are shown", || deltas(&events) == "Once upon").await;
+
+    let refused = s.chat.load_model(other.clone()).await.unwrap_err();
+    let failure = refused.failure();
+    assert_eq!(failure.code, "engineBusy", "{failure}");
+    assert!(failure.message.contains("Paddock demo"), "{failure}");
+    assert_eq!(
+        s.chat.settings().await.model_id,
+        ModelId::demo(),
+        "nothing is changed"
+    );
+    // Other settings for the chosen model take effect when nobody is answering; a question until then says so.
+    let settings = Settings {
+        context_tokens: Some(1024),
+        ..s.chat.settings().await
+    };
+    s.chat.update_settings(settings).await.unwrap();
+    let second = send(&s.chat, request("Hello?")).0.await.unwrap().unwrap();
+    assert_eq!(second.assistant.failure.unwrap().code, "engineBusy");
+
+    exchange.text(" a time").await;
+    exchange.finish("stop", (10, 2), &json!({})).await;
+    let first = sent.await.unwrap().unwrap();
+    assert_eq!(first.assistant.text(), "Once upon a time");
+    assert_eq!(finished(&first.assistant), FinishReason::Stop);
+    assert_eq!(pids(s.folder.path()).len(), 1);
+    s.chat.load_model(other).await.unwrap();
+    until("it is loaded", || {
+        matches!(s.chat.engine_snapshot().state, EngineState::Ready { .. })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_is_ended_by_a_restart_that_the_user_wants() {
+    let mut s = scene().await;
+    let (sent, events) = send(&s.chat, request("Tell me a story"));
+    let mut exchange = s.fake.next().await;
+    exchange.begin().await;
+    exchange.text("Once upon").await;
+    until("words are shown", || deltas(&events) == "Once upon").await;
+    s.chat.restart_engine().await.unwrap();
+    drop(exchange);
+    let outcome = sent.await.unwrap().unwrap();
+    assert_eq!(outcome.assistant.text(), "Once upon");
+    assert_eq!(outcome.assistant.failure.unwrap().code, "engineStopped");
+    turn(&mut s, request("Name a fruit"), "Apple").await;
+}
+
+#[tokio::test]
+async fn a_question_that_comes_after_another_says_that_it_waits() {
+    let mut s = scene().await;
+    let (sent, events) = send(&s.chat, request("Hello?"));
+    let mut exchange = s.fake.next().await;
+    exchange.begin().await;
+    exchange
+        .event(&json!({"paddock": {"progress": {"stage": "queued"}}}))
+        .await;
+    until("it is shown", || {
+        events.lock().unwrap().iter().any(|event| {
+            matches!(
+                event,
+                GenerationEvent::Phase {
+                    phase: Phase::Queued
+                }
+            )
+        })
+    })
+    .await;
+    exchange.text("Hello.").await;
+    exchange.finish("stop", (10, 2), &json!({})).await;
+    sent.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn every_model_is_loaded_with_its_own_choices() {
     let s = scene().await;
     let other = copy_of_demo(&s, "other").await;

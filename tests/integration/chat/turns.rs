@@ -32,7 +32,10 @@ async fn a_question_is_answered_shown_and_kept() {
         .await;
     let outcome = sent.await.unwrap().unwrap();
 
-    assert_eq!(outcome.conversation.as_ref().unwrap().title, "What is a horse?");
+    assert_eq!(
+        outcome.conversation.as_ref().unwrap().title,
+        "What is a horse?"
+    );
     assert_eq!(outcome.assistant.text(), "An animal.");
     assert_eq!(finished(&outcome.assistant), FinishReason::Stop);
     assert_eq!(outcome.assistant.usage.unwrap().completion_tokens, 3);
@@ -150,7 +153,10 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
     });
     answer(s.fake.next().await, "Leek").await;
     let edit = edit.await.unwrap().unwrap();
-    assert_eq!(edit.assistant.conversation_id, first.assistant.conversation_id);
+    assert_eq!(
+        edit.assistant.conversation_id,
+        first.assistant.conversation_id
+    );
     assert_eq!(edit.conversation.title, "Name a fruit");
 
     let view = s
@@ -200,11 +206,7 @@ async fn what_cannot_be_sent_is_refused_before_anything_is_written() {
     s.chat.change_settings(None, vec![short]).await.unwrap();
     // Of text nobody but the engine knows the length: it is told, and no reason to refuse.
     let long = "words and words ".repeat(400);
-    let plan = s
-        .chat
-        .plan_prompt(long, vec![], None, None)
-        .await
-        .unwrap();
+    let plan = s.chat.plan_prompt(long, vec![], None, None).await.unwrap();
     assert_eq!(plan.refusal, None);
     assert!(plan.prompt_tokens_estimate > plan.context_tokens);
     assert_eq!(plan.context_tokens, 256);

@@ -4,9 +4,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use paddock_chat::{Chat, ChatConfig, HubWish};
-use paddock_settings::SettingsChange;
 use paddock_hub::DownloadState;
 use paddock_models::ModelSource;
+use paddock_settings::SettingsChange;
 use paddock_tests::hub_repo::small_model;
 use paddock_tests::hub_server::HubServer;
 

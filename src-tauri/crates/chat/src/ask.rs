@@ -11,14 +11,13 @@ use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings
 use paddock_decode::Tiling;
 use paddock_devices::{DevicePreference, EngineBuilds};
 use paddock_engines::{
-    Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
-    PromptRole, SupervisorConfig, start_supervisor,
+    ByDevice, Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage,
+    PromptPart, PromptRole, SupervisorConfig, start_supervisor,
 };
 use paddock_models::fit::FitModel;
 use paddock_models::runnable;
 
 use crate::load_spec::{cpu_dtype, device_argument};
-use crate::placement::ByDevice;
 use crate::{ChatError, pictures};
 
 /// Which model answers, and how it is loaded.
@@ -201,7 +200,7 @@ pub async fn ask(
                 break None;
             }
             Some(Err(error)) => break Some(error),
-            None => break Some(EngineError::Died { detail: None }),
+            None => break Some(EngineError::CutOff),
         }
     };
     drop(events);

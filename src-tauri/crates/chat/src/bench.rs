@@ -288,7 +288,7 @@ async fn ask(
                 });
             }
             Some(Err(error)) => return Err(error.into()),
-            None => return Err(EngineError::Died { detail: None }.into()),
+            None => return Err(EngineError::CutOff.into()),
         }
     }
 }

@@ -11,18 +11,17 @@ use paddock_conversation::{
     MessageTree,
 };
 use paddock_devices::{DeviceReport, EngineBuilds};
-use paddock_engines::SupervisorConfig;
+use paddock_engines::{ByDevice, Engines, EnginesConfig, SupervisorConfig};
 use paddock_models::{ModelPlaces, Models};
 use paddock_settings::{LiveSettings, Settings, SettingsChange};
 use paddock_store::Store;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
+use crate::ChatError;
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
 use crate::keeping::Endings;
-use crate::loading::{self, Engines};
-use crate::placement::ByDevice;
-use crate::ChatError;
+use crate::loading;
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
 const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -92,22 +91,22 @@ impl Chat {
             {
                 tracing::warn!(%error, "deleted conversations could not be removed");
             }
-            let settings =
-                LiveSettings::open(store.clone(), |endpoint| {
-                    paddock_hub::check_endpoint(endpoint).map_err(|error| error.failure())
-                })?;
+            let settings = LiveSettings::open(store.clone(), |endpoint| {
+                paddock_hub::check_endpoint(endpoint).map_err(|error| error.failure())
+            })?;
             Ok((store, settings))
         })
         .await?;
-        let engines = Engines::new(&SupervisorConfig {
+        let engines = Engines::start(EnginesConfig::new(SupervisorConfig {
             program: config.engine_program.clone(),
             placement: Some(Arc::new(ByDevice::new(
                 &config.engine_program,
                 &config.engine_builds,
             ))),
-        });
+        }));
+        loading::keep(&engines, &settings.current());
         let models = Models::new(store.clone(), config.model_folders());
-        let chat = Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             config,
             endings: Endings::new(store.clone()),
             store,
@@ -117,9 +116,7 @@ impl Chat {
             decoders: Semaphore::new(DECODERS),
             models,
             hub: HubSide::default(),
-        }));
-        tokio::spawn(loading::let_go(chat.downgrade()));
-        Ok(chat)
+        })))
     }
 
     /// Ends running answers (they are kept as interrupted) and the engines.
@@ -133,7 +130,7 @@ impl Chat {
         };
         // What is not written by then is marked at the next start.
         let _ = tokio::time::timeout(CLOSING_PATIENCE, written).await;
-        self.0.engines.stop().await;
+        self.0.engines.shutdown().await;
     }
 
     /// Leave to decode a picture; none when the window is closing.
@@ -343,6 +340,7 @@ impl Chat {
             .blocking(move |chat| Ok(chat.live_settings().change(revision, changes)?))
             .await?;
         self.0.hub.apply(&settings);
+        loading::keep(self.engines(), &settings);
         Ok(settings)
     }
 }

@@ -15,8 +15,8 @@ use paddock_models::Checkpoint;
 use paddock_settings::Settings;
 use tokio::sync::watch;
 
-use crate::chat::{Chat, WeakChat};
 use crate::ChatError;
+use crate::chat::{Chat, WeakChat};
 
 /// What one who uses the Hub wants otherwise than the settings say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -139,11 +139,16 @@ impl Endings {
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<MessageId, (Message, Ending)>> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publish(&self, waiting: &HashMap<MessageId, (Message, Ending)>) {
-        self.0.unkept.send_replace(waiting.keys().copied().collect());
+        self.0
+            .unkept
+            .send_replace(waiting.keys().copied().collect());
     }
 }
 

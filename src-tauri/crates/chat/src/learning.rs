@@ -1,11 +1,11 @@
 //! What loads really took: each is kept with what was predicted, and corrects the next predictions on this computer.
 //!
-//! Outside: the correction itself (the models crate), and measuring a process (the inference crate).
+//! Outside: the correction itself (the models crate), and measuring a process (the engines crate).
 
 use std::time::Duration;
 
 use paddock_devices::DeviceKind;
-use paddock_engines::{EngineSnapshot, EngineState};
+use paddock_engines::{EngineSnapshot, EngineState, Seat};
 use paddock_models::fit::{
     ComputeType, FitModel, FitRequest, Hardware, Lesson, LoadKind, Span, error_bytes,
     learned_bytes, plan,
@@ -186,7 +186,7 @@ impl Chat {
     }
 
     fn engine_peak(&self) -> Option<u64> {
-        Some(self.engines().main().memory()?.peak_bytes)
+        Some(self.engines().memory(Seat::Chosen)?.peak_bytes)
     }
 
     /// Blocks.

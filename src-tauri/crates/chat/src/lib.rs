@@ -16,7 +16,6 @@ mod listing;
 mod load_spec;
 mod loading;
 mod pictures;
-mod placement;
 mod plan;
 mod prompt;
 mod sight;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
 use paddock_conversation::ModelId;
-use paddock_models::{
-    Forgotten, ModelEntry, ModelFolders, ModelList, Readings, ResolvedModel,
-};
+use paddock_models::{Forgotten, ModelEntry, ModelFolders, ModelList, Readings, ResolvedModel};
 
 use paddock_settings::SettingsChange;
 

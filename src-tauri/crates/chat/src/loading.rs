@@ -1,109 +1,45 @@
-//! Which engine runs which model: one for the chosen model, one beside it for another model that is asked the same;
-//! loading ahead, switching, and letting go of what is not used.
+//! The chosen model in its engine, another one beside it: what is loaded for whom, and what that will take.
 //!
-//! Outside: the life of one engine process (the inference crate), and what is asked.
-//!
-//! Memory decides: before a model is loaded, the other engine is ended and gone unless both fit.
+//! Outside: which engine may run when (the engines crate), and what is asked.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use paddock_conversation::ModelId;
-use paddock_devices::DevicePreference;
+use paddock_devices::{DevicePreference, DeviceReport, report};
 use paddock_engines::{
-    EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
-    SupervisorConfig, start_supervisor,
+    EngineError, EngineSnapshot, EngineState, Engines, Lease, LoadSpec, Need, Seat,
 };
 use paddock_models::fit::{FitRequest, Hardware, plan};
 use paddock_models::{Quant, ResolvedModel};
 use paddock_settings::{Settings, SettingsChange};
 use tokio::sync::watch;
 
-use crate::chat::{Chat, WeakChat};
-use crate::load_spec::load_spec;
 use crate::ChatError;
+use crate::chat::Chat;
+use crate::load_spec::load_spec;
 
 /// A second model is asked now and then; its memory is given back after so long without a question.
 const KEEP_BESIDE: Duration = Duration::from_secs(5 * 60);
-/// How often it is looked whether an engine is still needed.
-const LOOK_UP: Duration = Duration::from_secs(5);
 
-/// The two engines.
-#[derive(Debug)]
-pub(crate) struct Engines {
-    /// Runs the chosen model; its state is what the window shows.
-    main: EngineHandle,
-    /// Runs another model for single answers.
-    beside: EngineHandle,
-    used: Mutex<Used>,
-}
-
-/// When each engine was asked for last.
-#[derive(Debug)]
-struct Used {
-    main: Instant,
-    beside: Instant,
-}
-
-impl Engines {
-    /// Starts no process yet; must be called inside a tokio runtime.
-    pub fn new(config: &SupervisorConfig) -> Self {
-        let now = Instant::now();
-        Self {
-            main: start_supervisor(config.clone()),
-            beside: start_supervisor(config.clone()),
-            used: Mutex::new(Used {
-                main: now,
-                beside: now,
-            }),
-        }
-    }
-
-    pub fn main(&self) -> &EngineHandle {
-        &self.main
-    }
-
-    pub async fn stop(&self) {
-        tokio::join!(self.main.stop(), self.beside.stop());
-    }
-
-    /// Memory that would be free if both engines were ended. GPUs' memory is not counted.
-    pub fn own_bytes(&self) -> u64 {
-        [&self.main, &self.beside]
-            .into_iter()
-            .map(|engine| match engine.memory() {
-                Some(memory) => memory.own_bytes,
-                None => resident(&engine.snapshot()),
-            })
-            .fold(0, u64::saturating_add)
-    }
-
-    fn touch(&self, beside: bool) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        if beside {
-            used.beside = Instant::now();
-        } else {
-            used.main = Instant::now();
-        }
-    }
-
-    /// Both since the last use.
-    fn idle(&self) -> (Duration, Duration) {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        (used.main.elapsed(), used.beside.elapsed())
-    }
+/// The settings' keep-alive, for both engines.
+pub(crate) fn keep(engines: &Engines, settings: &Settings) {
+    let keep = settings.keep_alive();
+    engines.keep(Seat::Chosen, keep);
+    let beside = keep.map_or(KEEP_BESIDE, |keep| keep.min(KEEP_BESIDE));
+    engines.keep(Seat::Beside, Some(beside));
 }
 
 impl Chat {
     #[must_use]
     pub fn engine_snapshot(&self) -> EngineSnapshot {
-        self.engines().main.snapshot()
+        self.engines().snapshot(Seat::Chosen)
     }
 
     /// Every change of the state of the chosen model's engine.
     #[must_use]
     pub fn engine_changes(&self) -> watch::Receiver<EngineSnapshot> {
-        self.engines().main.subscribe()
+        self.engines().subscribe(Seat::Chosen)
     }
 
     /// Begins to load the chosen model, so that the first question need not wait. Does nothing if it is loaded or gone.
@@ -111,15 +47,12 @@ impl Chat {
         let chat = self.clone();
         tokio::spawn(async move {
             let settings = chat.settings().await;
-            let loaded = match chat.resolve(settings.chosen.clone()).await {
-                Ok(model) => chat
-                    .engine_for(&model, &settings)
-                    .await
-                    .map(drop)
-                    .map_err(ChatError::from),
-                Err(error) => Err(error),
+            let loaded = async {
+                let model = chat.resolve(settings.chosen.clone()).await?;
+                let (spec, need) = chat.load_of(&model, &settings).await;
+                Ok::<_, ChatError>(chat.engines().load(Seat::Chosen, spec, need).await?)
             };
-            if let Err(error) = loaded {
+            if let Err(error) = loaded.await {
                 tracing::warn!(%error, "the model could not be loaded ahead of the first question");
             }
         });
@@ -129,95 +62,93 @@ impl Chat {
     /// tells how that goes.
     ///
     /// # Errors
-    /// There is no such model, or the store fails.
+    /// There is no such model, the store fails, or an answer would have to be ended: then nothing is changed.
     pub async fn load_model(&self, id: ModelId) -> Result<EngineSnapshot, ChatError> {
         let model = self.resolve(id.clone()).await?;
-        let settings = self
-            .change_settings(None, vec![SettingsChange::Chosen { value: id }])
+        let settings = self.settings().await;
+        let (spec, need) = self.load_of(&model, &settings).await;
+        self.engines()
+            .could_load(Seat::Chosen, spec.clone(), need.clone())
             .await?;
-        let mut changes = self.engine_changes();
-        let before = changes.borrow_and_update().revision;
-        let chat = self.clone();
-        let load = tokio::spawn(async move { chat.engine_for(&model, &settings).await });
-        wait_for_change(&mut changes, before, load).await;
+        self.change_settings(None, vec![SettingsChange::Chosen { value: id }])
+            .await?;
+        self.engines().load(Seat::Chosen, spec, need).await?;
         Ok(self.engine_snapshot())
     }
 
-    /// Ends the engine process and loads the chosen model anew, whatever happened before.
+    /// Ends the engine process and loads the chosen model anew, whatever happened before and whatever it answers.
     ///
     /// # Errors
     /// The chosen model is gone.
     pub async fn restart_engine(&self) -> Result<EngineSnapshot, ChatError> {
         let settings = self.settings().await;
         let model = self.resolve(settings.chosen.clone()).await?;
-        let (engine, spec) = (
-            self.engines().main.clone(),
-            load_spec(&model, &settings.load_choice(&model.id)),
-        );
-        self.engines().touch(false);
-        let mut changes = engine.subscribe();
-        let before = changes.borrow_and_update().revision;
-        let load = tokio::spawn(async move { engine.restart(spec).await });
-        wait_for_change(&mut changes, before, load).await;
+        let (spec, need) = self.load_of(&model, &settings).await;
+        self.engines()
+            .restart(Seat::Chosen, spec, need, true)
+            .await?;
         Ok(self.engine_snapshot())
     }
 
-    /// The engine with this model, loaded if need be; `settings` are those of the model.
-    pub(crate) async fn engine_for(
+    /// The right to ask this model, loaded if need be; `settings` are those of the model.
+    pub(crate) async fn lease(
         &self,
         model: &Arc<ResolvedModel>,
         settings: &Settings,
-    ) -> Result<LocalEngine, EngineError> {
-        let chosen = self.settings().await.chosen == model.id;
-        let engines = self.engines();
-        let (engine, other) = if chosen {
-            (&engines.main, &engines.beside)
+    ) -> Result<Lease, EngineError> {
+        let seat = if self.settings().await.chosen == model.id {
+            Seat::Chosen
         } else {
-            (&engines.beside, &engines.main)
+            Seat::Beside
         };
-        engines.touch(!chosen);
+        // What a load takes is planned only when there is one.
         let spec = load_spec(model, &settings.load_choice(&model.id));
-        let (here, there) = (engine.snapshot(), other.snapshot());
-        if is_running(&there) && !(is_running(&here) && here.model.as_ref() == Some(&spec.model)) {
-            let same = there.model.as_ref() == Some(&spec.model);
-            if same
-                || !self
-                    .fits_now(model.clone(), spec.clone(), resident(&here))
-                    .await
-            {
-                other.stop().await;
-            }
+        if let Some(lease) = self.engines().lease_held(seat, &spec).await? {
+            return Ok(lease);
         }
-        let ready = engine.ready(spec).await;
-        engines.touch(!chosen);
-        ready
+        let (spec, need) = self.load_of(model, settings).await;
+        self.engines().lease(seat, spec, need).await
     }
 
-    /// Whether a model can be loaded in what is free now and `back` bytes that will be given back before.
-    async fn fits_now(&self, model: Arc<ResolvedModel>, spec: LoadSpec, back: u64) -> bool {
-        let fits = self
-            .blocking(move |chat| {
-                let report = chat.report_for(&DevicePreference::Auto);
-                let device = match spec.device.as_str() {
-                    "auto" => report.selected.clone(),
-                    fixed => fixed.to_owned(),
-                };
-                let Some(mut hardware) = Hardware::of_report(&report, &device) else {
-                    return Ok(false);
-                };
-                if let Some(first) = hardware.devices.first_mut() {
-                    first.free_bytes = first.free_bytes.saturating_add(back);
-                }
-                let request = FitRequest {
-                    quant: spec.quant.parse::<Quant>().ok(),
-                    context_tokens: spec.context_tokens,
-                    ..FitRequest::default()
-                };
-                let total = plan(&model.fit, &hardware, &request, &[]).total_bytes;
-                Ok(total.high <= hardware.total_bytes())
-            })
+    /// What is to be loaded, and what that will take by the plan.
+    async fn load_of(&self, model: &Arc<ResolvedModel>, settings: &Settings) -> (LoadSpec, Need) {
+        let spec = load_spec(model, &settings.load_choice(&model.id));
+        let (model, planned) = (model.clone(), spec.clone());
+        let need = self
+            .blocking(move |chat| Ok(chat.need(&model, &planned)))
             .await;
-        fits.unwrap_or(false)
+        // What could not be planned is loaded alone.
+        let need = need.unwrap_or_else(|_| Need {
+            predicted_bytes: u64::MAX,
+            device: spec.device.clone(),
+        });
+        (spec, need)
+    }
+
+    /// Blocks.
+    fn need(&self, model: &ResolvedModel, spec: &LoadSpec) -> Need {
+        let report = self.report_for(&DevicePreference::Auto);
+        let device = match spec.device.as_str() {
+            "auto" => report.selected.clone(),
+            fixed => fixed.to_owned(),
+        };
+        let request = FitRequest {
+            quant: spec.quant.parse::<Quant>().ok(),
+            context_tokens: spec.context_tokens,
+            ..FitRequest::default()
+        };
+        let predicted_bytes = Hardware::of_report(&report, &device).map_or(u64::MAX, |hardware| {
+            plan(&model.fit, &hardware, &request, &[]).total_bytes.high
+        });
+        Need {
+            predicted_bytes,
+            device,
+        }
+    }
+
+    /// What this computer has, and what `preference` resolves to with the engines that are there. Blocks for milliseconds.
+    pub(crate) fn report_for(&self, preference: &DevicePreference) -> DeviceReport {
+        report().with_preference_among(preference, &self.config().engine_builds.kinds())
     }
 
     /// The context of the running engine if it has this model, else what it will be asked for.
@@ -236,74 +167,5 @@ impl Chat {
             }
             _ => model.context_tokens(&choice),
         }
-    }
-}
-
-/// Ends engines that nobody needs: the second one after a while, the first one if the settings say so.
-pub(crate) async fn let_go(chat: WeakChat) {
-    loop {
-        tokio::time::sleep(LOOK_UP).await;
-        let Some(chat) = chat.upgrade() else { return };
-        let engines = chat.engines();
-        if !chat.active().is_empty() {
-            engines.touch(false);
-            engines.touch(true);
-            continue;
-        }
-        let (main, beside) = not_needed(chat.settings().await.keep_alive(), engines.idle());
-        if beside && is_running(&engines.beside.snapshot()) {
-            engines.beside.stop().await;
-        }
-        if main && is_running(&engines.main.snapshot()) {
-            engines.main.stop().await;
-        }
-    }
-}
-
-/// Which of the two engines may go, after so long without a question each.
-fn not_needed(keep: Option<Duration>, (main, beside): (Duration, Duration)) -> (bool, bool) {
-    let keep_beside = keep.map_or(KEEP_BESIDE, |keep| keep.min(KEEP_BESIDE));
-    (keep.is_some_and(|keep| main >= keep), beside >= keep_beside)
-}
-
-fn is_running(snapshot: &EngineSnapshot) -> bool {
-    matches!(
-        snapshot.state,
-        EngineState::Loading { .. } | EngineState::Ready { .. }
-    )
-}
-
-fn resident(snapshot: &EngineSnapshot) -> u64 {
-    match snapshot.state {
-        EngineState::Ready { resident_bytes, .. } => resident_bytes,
-        _ => 0,
-    }
-}
-
-/// Waits until the supervisor has taken an order up: its state changed, or the order is already done.
-async fn wait_for_change<T>(
-    changes: &mut watch::Receiver<EngineSnapshot>,
-    before: u32,
-    load: tokio::task::JoinHandle<T>,
-) {
-    tokio::select! {
-        _ = changes.wait_for(|snapshot| snapshot.revision != before) => {}
-        _ = load => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn engines_go_when_their_time_is_over() {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        let idle = (minutes(20), minutes(4));
-        assert_eq!(not_needed(None, idle), (false, false));
-        assert_eq!(not_needed(None, (minutes(600), minutes(5))), (false, true));
-        assert_eq!(not_needed(Some(minutes(30)), idle), (false, false));
-        assert_eq!(not_needed(Some(minutes(15)), idle), (true, false));
-        assert_eq!(not_needed(Some(minutes(3)), idle), (true, true));
     }
 }

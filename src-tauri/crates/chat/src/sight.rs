@@ -11,9 +11,9 @@ use paddock_conversation::ModelId;
 use paddock_decode::{RgbImage, encode_png};
 use paddock_engines::{
     Engine as _, EngineEvent, EngineState, GenerateRequest, ImageData, LoadSpec, PromptMessage,
-    PromptPart, PromptRole,
+    PromptPart, PromptRole, Seat,
 };
-use paddock_models::{Sight, stamp};
+use paddock_models::{ResolvedModel, Sight, stamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ChatError;
@@ -223,12 +223,14 @@ impl Chat {
         let probes = probes(model.id.is_demo());
         let answers = loop {
             self.until_idle().await;
+            if !self.is_loaded(&model, &spec).await {
+                return Ok(None);
+            }
             tokio::select! {
                 biased;
                 () = self.until_busy() => {}
-                answers = self.ask_all(&spec, &probes) => match answers? {
-                    Some(answers) => break answers,
-                    None => return Ok(None),
+                answers = self.ask_all(&spec, &probes) => if let Some(answers) = answers? {
+                    break answers;
                 },
             }
         };
@@ -254,19 +256,24 @@ impl Chat {
         Ok(Some((id, sight)))
     }
 
-    /// None if another model was chosen meanwhile: this one is not loaded again for a test.
+    /// Whether the engine has this model and would get it again: it is not loaded for a test.
+    async fn is_loaded(&self, model: &ResolvedModel, spec: &LoadSpec) -> bool {
+        let snapshot = self.engine_snapshot();
+        matches!(snapshot.state, EngineState::Ready { .. })
+            && snapshot.model.as_ref() == Some(&spec.model)
+            && load_spec(model, &self.settings().await.load_choice(&model.id)) == *spec
+    }
+
+    /// None if somebody was faster in asking.
     async fn ask_all(
         &self,
         spec: &LoadSpec,
         probes: &[Probe],
     ) -> Result<Option<Vec<String>>, ChatError> {
-        let snapshot = self.engine_snapshot();
-        if snapshot.model.as_ref() != Some(&spec.model)
-            || !matches!(snapshot.state, EngineState::Ready { .. })
-        {
+        let engines = self.engines();
+        let Some(engine) = engines.lease_in_background(Seat::Chosen, spec).await? else {
             return Ok(None);
-        }
-        let engine = self.engines().main().ready(spec.clone()).await?;
+        };
         let mut answers = Vec::with_capacity(probes.len());
         for probe in probes {
             let png = encode_png(&probe.picture).map_err(|e| ChatError::Refused(e.failure()))?;

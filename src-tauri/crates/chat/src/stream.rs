@@ -87,9 +87,8 @@ where
                 whole.reasoning.push_str(&text);
             }
             Some(Some(Ok(EngineEvent::Progress(progress)))) => {
-                if let Some(phase) = phase(progress) {
-                    emit(GenerationEvent::Phase { phase });
-                }
+                let phase = phase(progress);
+                emit(GenerationEvent::Phase { phase });
             }
             Some(Some(Ok(EngineEvent::Finished(finish)))) => {
                 break (finish.reason, None, Some(finish));
@@ -98,7 +97,7 @@ where
             Some(None) => {
                 break (
                     FinishReason::Failed,
-                    Some(EngineError::Died { detail: None }.failure()),
+                    Some(EngineError::CutOff.failure()),
                     None,
                 );
             }
@@ -145,11 +144,11 @@ fn show(piece: &mut Piece, emit: &(dyn Fn(GenerationEvent) + Send + Sync)) {
     }
 }
 
-fn phase(progress: Progress) -> Option<Phase> {
+fn phase(progress: Progress) -> Phase {
     match progress {
-        Progress::Queued => None,
-        Progress::EncodingImages { done, total } => Some(Phase::EncodingImages { done, total }),
-        Progress::ReadingPrompt { tokens } => Some(Phase::ReadingPrompt { tokens }),
+        Progress::Queued => Phase::Queued,
+        Progress::EncodingImages { done, total } => Phase::EncodingImages { done, total },
+        Progress::ReadingPrompt { tokens } => Phase::ReadingPrompt { tokens },
     }
 }
 
@@ -192,8 +191,8 @@ mod tests {
         assert!(deltas.len() <= 3, "{} deltas", deltas.len());
         assert_eq!(end.unsaved.text, whole);
         assert_eq!(
-            end.reason,
-            FinishReason::Failed,
+            (end.reason, end.failure.unwrap().code.as_str()),
+            (FinishReason::Failed, "cutOff"),
             "the stream ended without a finish"
         );
     }

@@ -17,12 +17,10 @@ use paddock_store::{Answer, NewAnswer, NewQuestion, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Chat, now_ms};
-use crate::prompt::{self, Outline, OutlinePart};
 use crate::keeping::Ending;
+use crate::prompt::{self, Outline, OutlinePart};
 use crate::stream::{Piece, StreamEnd, follow};
-use crate::{
-    ChatError, EventSink, GenerationEvent, Phase, SendRequest, TurnOutcome, pictures,
-};
+use crate::{ChatError, EventSink, GenerationEvent, Phase, SendRequest, TurnOutcome, pictures};
 
 /// A question to be kept and answered, or an old one to be answered again.
 pub(crate) enum Turn {
@@ -284,7 +282,7 @@ impl Chat {
         } = plan;
         let ids: Vec<_> = outline.images().map(|image| image.id.clone()).collect();
         let work = async {
-            let mut ready = std::pin::pin!(self.engine_for(&model, &settings));
+            let mut ready = std::pin::pin!(self.lease(&model, &settings));
             let engine = match tokio::time::timeout(LOADED_WITHIN, &mut ready).await {
                 Ok(engine) => engine?,
                 Err(_) => {

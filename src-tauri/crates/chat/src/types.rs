@@ -1,6 +1,6 @@
 //! What crosses between the use cases and a page: requests, progress, outcomes, plans.
 //!
-//! Outside: the messages themselves (the conversation crate) and the engine's state (the inference crate).
+//! Outside: the messages themselves (the conversation crate) and the engine's state (the engines crate).
 
 use std::sync::Arc;
 
@@ -89,6 +89,8 @@ pub enum GenerationEvent {
 )]
 pub enum Phase {
     LoadingModel,
+    /// Another answer of the same engine comes first.
+    Queued,
     /// `done` of `total` tiles or images.
     EncodingImages {
         done: u32,

@@ -1,7 +1,7 @@
 //! The engine programs that are there: the shipped one for processors, and builds for GPUs beside it; and which of them
 //! runs a device.
 //!
-//! Outside: building them (`engine/README.md`) and starting them (`inference`).
+//! Outside: building them (`engine/README.md`) and starting them (`engines`).
 
 use std::path::{Path, PathBuf};
 

@@ -121,15 +121,14 @@ pub fn report() -> DeviceReport {
     .with_preference(&DevicePreference::Auto)
 }
 
-/// Fills the free memory in again without asking for names and features; for a live display.
-pub fn watch_memory(report: &mut DeviceReport) {
-    let now: Vec<Device> = std::iter::once(cpu::device(&report.cpu))
-        .chain(gpu::devices())
-        .collect();
-    for device in &mut report.devices {
-        if let Some(fresh) = now.iter().find(|fresh| fresh.id == device.id) {
-            device.free_bytes = fresh.free_bytes;
-            device.total_bytes = fresh.total_bytes;
-        }
-    }
+/// Memory that a new program could get on the device with this id now; none if there is no such device. Asks drivers: call it
+/// where it may block.
+#[must_use]
+pub fn free_bytes(id: &str) -> Option<u64> {
+    let found = if id == "cpu" {
+        Some(cpu::device(&cpu::describe()))
+    } else {
+        gpu::devices().into_iter().find(|device| device.id == id)
+    };
+    found.map(|device| device.free_bytes)
 }

@@ -1,4 +1,4 @@
-//! The OpenAI chat-completions protocol as a client: Paddock's own engine and any server elsewhere.
+//! The OpenAI chat-completions protocol as a client.
 //!
 //! Outside: starting servers, and retries: a question is asked once, the user decides about a second time.
 
@@ -7,14 +7,21 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use paddock_conversation::{FinishReason, Timings, Usage};
+use serde::Deserialize;
 
-use crate::engine::{Engine, EngineEvent, EventStream, Finish, GenerateRequest, ImageUse};
+use crate::engine::{
+    Engine, EngineEvent, EventStream, Finish, GenerateRequest, ImageUse, Progress,
+};
 use crate::sse::SseDecoder;
 use crate::{EngineError, wire};
 
-/// A server that sends nothing at all for so long is given up. Reading a long prompt on a slow computer can
-/// take minutes, so it is generous.
+/// Events are waited for so long. Comments that keep a connection alive are no events: they say that a server listens, not that
+/// it works.
 const MAX_SILENCE: Duration = Duration::from_secs(600);
+/// What is added while a prompt is read, by tokens: a slow computer reads more than one a second.
+const READING_A_TOKEN: Duration = Duration::from_secs(1);
+/// How long one waits behind earlier questions, whose own streams are watched like this one.
+const MAX_QUEUE: Duration = Duration::from_secs(2 * 3600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of a refusal's body is read.
 const MAX_REFUSAL_BYTES: usize = 64 << 10;
@@ -49,6 +56,7 @@ impl std::fmt::Debug for Endpoint {
 pub struct OpenAiClient {
     http: reqwest::Client,
     endpoint: Endpoint,
+    max_silence: Duration,
 }
 
 impl OpenAiClient {
@@ -69,7 +77,34 @@ impl OpenAiClient {
             place: endpoint.place.clone(),
             detail: e.to_string(),
         })?;
-        Ok(Self { http, endpoint })
+        Ok(Self {
+            http,
+            endpoint,
+            max_silence: MAX_SILENCE,
+        })
+    }
+
+    /// With another time after which an engine that says nothing is given up; 600 seconds otherwise.
+    #[must_use]
+    pub fn with_max_silence(mut self, max_silence: Duration) -> Self {
+        self.max_silence = max_silence;
+        self
+    }
+
+    /// Whether it is working on an answer, by its own word at `GET /health`. One that does not answer in `patience` is; one that
+    /// cannot be asked, or does not say, is not.
+    pub(crate) async fn is_busy(&self, patience: Duration) -> bool {
+        let root = self.endpoint.base_url.trim_end_matches("/v1");
+        let mut call = self.http.get(format!("{root}/health"));
+        if let Some(bearer) = &self.endpoint.bearer {
+            call = call.bearer_auth(bearer);
+        }
+        let asked = async { call.send().await?.json::<Health>().await };
+        match tokio::time::timeout(patience, asked).await {
+            Ok(Ok(health)) => health.busy,
+            Ok(Err(_)) => false,
+            Err(_) => true,
+        }
     }
 
     #[must_use]
@@ -94,6 +129,7 @@ impl Engine for OpenAiClient {
     fn generate(&self, request: GenerateRequest) -> EventStream {
         let answer = Answer {
             client: self.clone(),
+            deadline: tokio::time::Instant::now() + self.max_silence,
             stage: Stage::Ask(request),
             began: Instant::now(),
             first_token: None,
@@ -112,10 +148,19 @@ impl Engine for OpenAiClient {
 struct Answer {
     client: OpenAiClient,
     stage: Stage,
+    /// An event has to come by then.
+    deadline: tokio::time::Instant,
     began: Instant,
     first_token: Option<Duration>,
     ready: VecDeque<EngineEvent>,
     end: End,
+}
+
+/// The reply of `GET /health`, as far as it is needed.
+#[derive(Deserialize)]
+struct Health {
+    #[serde(default)]
+    busy: bool,
 }
 
 enum Stage {
@@ -180,16 +225,18 @@ impl Answer {
         if let Some(bearer) = &endpoint.bearer {
             call = call.bearer_auth(bearer);
         }
+        self.hear_within(self.client.max_silence);
         let mut response =
-            within_patience(call.send())
+            self.in_time(call.send())
                 .await?
                 .map_err(|e| EngineError::Unreachable {
-                    place: endpoint.place.clone(),
+                    place: self.client.endpoint.place.clone(),
                     detail: root_cause(&e),
                 })?;
         let status = response.status();
         if !status.is_success() {
-            let body = body_text(&mut response, MAX_REFUSAL_BYTES)
+            let body = self
+                .body_text(&mut response, MAX_REFUSAL_BYTES)
                 .await
                 .unwrap_or_default();
             return Err(wire::refusal(status.as_u16(), &body));
@@ -205,10 +252,10 @@ impl Answer {
                 decoder: SseDecoder::default(),
             });
         }
-        let body = body_text(&mut response, MAX_COMPLETION_BYTES).await?;
+        let body = self.body_text(&mut response, MAX_COMPLETION_BYTES).await?;
         let chunk = wire::completion(&body)?;
         self.take(chunk);
-        self.finish();
+        self.finish()?;
         Ok(Stage::Over)
     }
 
@@ -217,7 +264,7 @@ impl Answer {
         mut response: Box<reqwest::Response>,
         mut decoder: SseDecoder,
     ) -> Result<Stage, EngineError> {
-        match within_patience(response.chunk()).await? {
+        match self.in_time(response.chunk()).await? {
             Ok(Some(bytes)) => {
                 let events = decoder.push(&bytes).map_err(|_| EngineError::Protocol {
                     detail: "an event is longer than 8 MiB".into(),
@@ -246,17 +293,61 @@ impl Answer {
         if self.end.reason.is_none() {
             return Err(EngineError::Died { detail });
         }
-        self.finish();
+        self.finish()?;
         Ok(Stage::Over)
+    }
+
+    fn hear_within(&mut self, patience: Duration) {
+        self.deadline = tokio::time::Instant::now() + patience;
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, EngineError> {
+        tokio::time::timeout_at(self.deadline, work)
+            .await
+            .map_err(|_| EngineError::Silent {
+                place: self.client.endpoint.place.clone(),
+                seconds: self.client.max_silence.as_secs(),
+            })
+    }
+
+    async fn body_text(
+        &self,
+        response: &mut reqwest::Response,
+        max_bytes: usize,
+    ) -> Result<String, EngineError> {
+        let mut body = Vec::new();
+        while let Ok(Some(bytes)) = self.in_time(response.chunk()).await? {
+            body.extend_from_slice(&bytes);
+            if body.len() > max_bytes {
+                break;
+            }
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// How long the next event may take after this one.
+    fn patience_after(&self, chunk: &wire::Chunk) -> Duration {
+        let silence = self.client.max_silence;
+        match chunk.progress {
+            Some(Progress::Queued) => silence.max(MAX_QUEUE),
+            Some(Progress::EncodingImages { done, total }) => {
+                silence.saturating_mul(1 + total.saturating_sub(done))
+            }
+            Some(Progress::ReadingPrompt { tokens }) => {
+                silence.saturating_add(READING_A_TOKEN.saturating_mul(tokens))
+            }
+            None => silence,
+        }
     }
 
     /// Takes one event; true if it was the last.
     fn event(&mut self, data: &str) -> Result<bool, EngineError> {
         if data.trim() == "[DONE]" {
-            self.finish();
+            self.finish()?;
             return Ok(true);
         }
         let chunk = wire::chunk(data)?;
+        self.hear_within(self.patience_after(&chunk));
         self.take(chunk);
         Ok(false)
     }
@@ -278,43 +369,23 @@ impl Answer {
         self.end.images = chunk.images.or(self.end.images.take());
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Result<(), EngineError> {
         let end = std::mem::take(&mut self.end);
+        // A `[DONE]` alone does not say that the answer is whole.
+        let reason = end.reason.ok_or(EngineError::CutOff)?;
         let total = self.began.elapsed();
         let seen_here = Timings {
             first_token_ms: self.first_token.unwrap_or(total).as_secs_f64() * 1e3,
             total_ms: total.as_secs_f64() * 1e3,
         };
         self.ready.push_back(EngineEvent::Finished(Finish {
-            // A server that says [DONE] but not why is taken at its word.
-            reason: end.reason.unwrap_or(FinishReason::Stop),
+            reason,
             usage: end.usage,
             timings: end.timings.unwrap_or(seen_here),
             images: end.images,
         }));
+        Ok(())
     }
-}
-
-async fn within_patience<T>(work: impl Future<Output = T>) -> Result<T, EngineError> {
-    tokio::time::timeout(MAX_SILENCE, work)
-        .await
-        .map_err(|_| EngineError::Silent {
-            seconds: MAX_SILENCE.as_secs(),
-        })
-}
-
-async fn body_text(
-    response: &mut reqwest::Response,
-    max_bytes: usize,
-) -> Result<String, EngineError> {
-    let mut body = Vec::new();
-    while let Ok(Some(bytes)) = within_patience(response.chunk()).await? {
-        body.extend_from_slice(&bytes);
-        if body.len() > max_bytes {
-            break;
-        }
-    }
-    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 /// The innermost reason; reqwest's outer sentences repeat the address, which holds nothing for a user.

@@ -12,7 +12,7 @@ use crate::EngineError;
 /// Something that answers. Dropping the stream cancels the request.
 pub trait Engine: Send + Sync + std::fmt::Debug {
     /// Starts an answer. The stream ends with [`EngineEvent::Finished`] or with an error; the client turns
-    /// a connection that ends without either into [`EngineError::Died`].
+    /// one that ends without either into [`EngineError::CutOff`] or [`EngineError::Died`].
     fn generate(&self, request: GenerateRequest) -> EventStream;
 }
 

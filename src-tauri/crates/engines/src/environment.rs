@@ -1,38 +1,61 @@
-//! The environment that the engine process starts with: the app's own, without what could change the engine
-//! behind the user's back or leak a secret to it.
+//! The environment that the engine process starts with: only what a program that computes needs. Everything else of the app's
+//! own stays behind: it may hold secrets, or switches that change the engine behind the user's back.
 //!
 //! Outside: the variables that the supervisor sets itself.
 
 use std::ffi::OsString;
 
-/// Exact names that are never handed on. `RING_CONFIG` switches mistral.rs to a distributed mode without
-/// authentication; the daemon variable makes it act as a worker of another process.
-const REMOVED: &[&str] = &[
-    "RING_CONFIG",
-    "__MISTRALRS_DAEMON_INTERNAL",
-    "RUST_LOG",
-    "LD_PRELOAD",
+/// Names that are handed on, in capitals: Windows does not tell them apart.
+const ALLOWED: &[&str] = &[
+    // Where programs, libraries, the user and temporary files are.
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    // Language, and so the encoding of file names; the time zone.
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    // Threads, and where a scheduler put the process.
+    "OMP_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+    // Graphics processors: which of them, and where CUDA's libraries and compiled kernels are.
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_CACHE_PATH",
+    "CUDA_MODULE_LOADING",
+    // What a crash says on standard error.
+    "RUST_BACKTRACE",
+    // Windows.
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "TEMP",
+    "TMP",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+    "NUMBER_OF_PROCESSORS",
+    "PROCESSOR_ARCHITECTURE",
 ];
 
-/// Prefixes that are never handed on: switches of the engine's libraries, and the Hugging Face hub.
-const REMOVED_PREFIXES: &[&str] = &[
-    "MISTRALRS_",
-    "__MISTRALRS",
-    "HF_",
-    "HUGGINGFACE_",
-    "HUGGING_FACE_",
-    "PADDOCK_",
-    "DYLD_",
-];
+/// Beginnings of names that are handed on.
+const ALLOWED_PREFIXES: &[&str] = &["LC_", "NVIDIA_", "OMP_"];
 
-/// Endings of names that usually hold secrets.
-const SECRET_SUFFIXES: &[&str] = &[
-    "_TOKEN",
-    "_API_KEY",
-    "_SECRET",
-    "_PASSWORD",
-    "_ACCESS_KEY",
-    "_SECRET_KEY",
+/// The folders of the user, by the XDG base directory specification.
+const ALLOWED_XDG: &[&str] = &[
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
 ];
 
 /// The variables of `parent` that the engine may have.
@@ -41,11 +64,11 @@ pub fn clean(parent: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsS
         .into_iter()
         .filter(|(name, _)| {
             let name = name.to_string_lossy().to_ascii_uppercase();
-            !(REMOVED.contains(&name.as_str())
-                || REMOVED_PREFIXES
+            ALLOWED.contains(&name.as_str())
+                || ALLOWED_XDG.contains(&name.as_str())
+                || ALLOWED_PREFIXES
                     .iter()
                     .any(|prefix| name.starts_with(prefix))
-                || SECRET_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)))
         })
         .collect()
 }
@@ -54,23 +77,64 @@ pub fn clean(parent: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<(OsS
 mod tests {
     use super::*;
 
+    fn kept(names: &[&str]) -> Vec<String> {
+        let parent = names
+            .iter()
+            .map(|name| (OsString::from(name), OsString::from("x")));
+        clean(parent)
+            .into_iter()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .collect()
+    }
+
     #[test]
     fn secrets_and_engine_switches_stay_behind() {
-        let parent = [
-            ("PATH", "/bin"),
-            ("RING_CONFIG", "x"),
-            ("MISTRALRS_NO_MMAP", "1"),
-            ("HF_TOKEN", "s"),
-            ("OPENAI_API_KEY", "s"),
-            ("github_token", "s"),
-            ("CUDA_VISIBLE_DEVICES", "0"),
-            ("HOME", "/home/x"),
-        ]
-        .map(|(k, v)| (OsString::from(k), OsString::from(v)));
-        let kept: Vec<_> = clean(parent)
-            .into_iter()
-            .map(|(k, _)| k.into_string().unwrap())
-            .collect();
-        assert_eq!(kept, ["PATH", "CUDA_VISIBLE_DEVICES", "HOME"]);
+        let nothing: [String; 0] = [];
+        assert_eq!(
+            kept(&[
+                "GITHUB_PAT",
+                "DB_PASS",
+                "DATABASE_URL",
+                "http_proxy",
+                "HTTPS_PROXY",
+                "AWS_ACCESS_KEY_ID",
+                "AWS_PROFILE",
+                "HF_TOKEN",
+                "HF_HOME",
+                "OPENAI_API_KEY",
+                "github_token",
+                "SSH_AUTH_SOCK",
+                "DBUS_SESSION_BUS_ADDRESS",
+                "DISPLAY",
+                "WAYLAND_DISPLAY",
+                "XAUTHORITY",
+                "XDG_SESSION_ID",
+                "RING_CONFIG",
+                "MISTRALRS_NO_MMAP",
+                "LD_PRELOAD",
+                "LD_AUDIT",
+                "DYLD_INSERT_LIBRARIES",
+                "RUST_LOG",
+                "PADDOCK_ENGINE_TOKEN",
+                "A_VARIABLE_OF_TOMORROW",
+            ]),
+            nothing
+        );
+    }
+
+    #[test]
+    fn what_a_program_needs_is_handed_on() {
+        let needed = [
+            "PATH",
+            "HOME",
+            "LANG",
+            "LC_ALL",
+            "TMPDIR",
+            "CUDA_VISIBLE_DEVICES",
+            "NVIDIA_VISIBLE_DEVICES",
+            "OMP_NUM_THREADS",
+            "SystemRoot",
+        ];
+        assert_eq!(kept(&needed), needed);
     }
 }

@@ -8,10 +8,10 @@ use paddock_protocol::engine::LoadErrorCode;
 /// Everything that can go wrong between a request and its answer.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum EngineError {
-    /// No connection to the server.
+    /// No connection to the engine, or to the server that stands in `place`.
     #[error("{place} cannot be reached ({detail}).")]
     Unreachable { place: String, detail: String },
-    /// The server answered with an error.
+    /// The engine answered with an error.
     #[error("{message}")]
     Refused {
         status: u16,
@@ -19,7 +19,10 @@ pub enum EngineError {
         code: Option<String>,
         message: String,
     },
-    /// The stream ended without a finish.
+    /// The answer ended without saying why: it is not whole.
+    #[error("The answer was cut off.")]
+    CutOff,
+    /// The connection broke in the middle of an answer.
     #[error("The engine stopped in the middle of the answer{}.", .detail.as_deref().map(|d| format!(" ({d})")).unwrap_or_default())]
     Died { detail: Option<String> },
     /// The engine process ended; the supervisor knows how.
@@ -33,11 +36,17 @@ pub enum EngineError {
     #[error("The engine ended {deaths} times within a minute and was not started again. {last}")]
     KeepsDying { deaths: u32, last: String },
     /// Something that is not the protocol came back.
-    #[error("The server sent something that is not a chat answer: {detail}.")]
+    #[error("The engine sent something that is not a chat answer: {detail}.")]
     Protocol { detail: String },
     /// Nothing came for too long.
-    #[error("The model server has been silent for {seconds} seconds.")]
-    Silent { seconds: u64 },
+    #[error("{place} has said nothing for {seconds} seconds.")]
+    Silent { place: String, seconds: u64 },
+    /// It says that it is ready, and is not.
+    #[error("The engine has loaded the model, but cannot be reached ({detail}).")]
+    NotReached { detail: String },
+    /// A load would have to end an engine that is answering.
+    #[error("{model} is answering at the moment.")]
+    Busy { model: String },
     /// The engine program is not where it should be, or cannot be run.
     #[error("The engine program cannot be started ({detail}).")]
     NotStarted { detail: String },
@@ -68,6 +77,9 @@ impl EngineError {
                 code: Some(code), ..
             } => camel(code),
             Self::Refused { .. } => "serverRefused".into(),
+            Self::CutOff => "cutOff".into(),
+            Self::NotReached { .. } => "engineNotReached".into(),
+            Self::Busy { .. } => "engineBusy".into(),
             Self::Died { .. } => "engineDied".into(),
             Self::Ended {
                 out_of_memory: true,
@@ -92,9 +104,11 @@ impl EngineError {
     #[must_use]
     pub fn next_step(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => {
-                "Check that the server is running and its address is right, then try again."
+            Self::Unreachable { .. } | Self::NotReached { .. } => {
+                "Ask again; if it happens again, restart the engine in the settings."
             }
+            Self::CutOff => "Ask again.",
+            Self::Busy { .. } => "Wait for its answer or stop it, then try again.",
             Self::Refused { code, status, .. } => match code.as_deref() {
                 Some("context_exceeded" | "context_length_exceeded") => {
                     "Start a new chat, shorten the question, or raise the context length in the settings."
@@ -108,9 +122,7 @@ impl EngineError {
                 Some("generation_failed" | "engine_crashed") => {
                     "Ask again; if it happens again, restart the engine in the settings."
                 }
-                _ if *status == 401 || *status == 403 => {
-                    "Check the key for this server in the settings."
-                }
+                _ if *status == 401 || *status == 403 => "Restart the engine in the settings.",
                 _ => "Try again, or choose another model.",
             },
             Self::Died { .. }
@@ -128,14 +140,14 @@ impl EngineError {
                 "Choose another model or a smaller context, then restart the engine in the settings."
             }
             Self::Protocol { .. } => {
-                "Check that the address belongs to an OpenAI-compatible server."
+                "Ask again; if it happens again, restart the engine in the settings."
             }
-            Self::Silent { .. } => {
-                "Try again; if it stays silent, restart the engine or the server."
-            }
+            Self::Silent { .. } => "Ask again: the engine starts anew if it is stuck.",
             Self::NotStarted { .. } => "Install Paddock again: the engine belongs beside the app.",
             Self::LoadFailed { code, .. } => match code {
-                LoadErrorCode::CpuTooOld => "Use a computer with AVX2, or a model on a server.",
+                LoadErrorCode::CpuTooOld => {
+                    "Use a computer whose processor has AVX2, as most made since 2014 have."
+                }
                 LoadErrorCode::ModelNotFound => {
                     "Choose the model's folder or file again in the settings."
                 }
@@ -186,6 +198,45 @@ fn camel(snake: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_a_server_a_key_or_an_address() {
+        let place = || "The engine".to_owned();
+        let detail = || "x".to_owned();
+        let refused = |status| EngineError::Refused {
+            status,
+            code: None,
+            message: "No.".into(),
+        };
+        let load = |code| EngineError::LoadFailed {
+            code,
+            message: "No.".into(),
+        };
+        for error in [
+            EngineError::Unreachable {
+                place: place(),
+                detail: detail(),
+            },
+            EngineError::NotReached { detail: detail() },
+            EngineError::CutOff,
+            EngineError::Busy { model: "A".into() },
+            refused(401),
+            refused(500),
+            EngineError::Protocol { detail: detail() },
+            EngineError::Silent {
+                place: place(),
+                seconds: 600,
+            },
+            load(LoadErrorCode::CpuTooOld),
+        ] {
+            let failure = error.failure();
+            let words = format!("{} {}", failure.message, failure.next_step).to_lowercase();
+            for word in ["server", "key", "address"] {
+                assert!(!words.contains(word), "{word}: {words}");
+            }
+            assert!(failure.next_step.ends_with('.') && failure.message.ends_with('.'));
+        }
+    }
 
     #[test]
     fn codes_are_camel_case_and_keep_the_engines_own_reason() {

@@ -8,14 +8,8 @@ use std::sync::Arc;
 use paddock_conversation::ModelLabel;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::placement::Placement;
 use crate::{EngineError, EngineSnapshot, LocalEngine, ProcessMemory};
-
-/// Says which program runs what a load asks for, and on which device; asked whenever a process is started.
-pub trait Placement: std::fmt::Debug + Send + Sync {
-    /// `device` is `auto` or an id; the answer is a device as the engine's `--device` takes it, and a program. May take
-    /// milliseconds.
-    fn place(&self, device: &str) -> (String, PathBuf);
-}
 
 #[derive(Debug, Clone)]
 pub struct SupervisorConfig {
@@ -26,11 +20,11 @@ pub struct SupervisorConfig {
 }
 
 impl SupervisorConfig {
-    /// The device and program for `spec`.
-    pub(crate) fn place(&self, spec: &LoadSpec) -> (String, PathBuf) {
+    /// The device and program for a load on `device`. Blocks.
+    pub(crate) fn place(&self, device: &str) -> (String, PathBuf) {
         match &self.placement {
-            Some(placement) => placement.place(&spec.device),
-            None => (spec.device.clone(), self.program.clone()),
+            Some(placement) => placement.place(device),
+            None => (device.to_owned(), self.program.clone()),
         }
     }
 }
@@ -93,7 +87,7 @@ pub(crate) enum Order {
     Stop { reply: oneshot::Sender<()> },
 }
 
-/// The way to the supervisor. When the last handle is dropped, the engine process ends.
+/// The way to the supervisor of one process. When the last handle is dropped, the engine process ends.
 #[derive(Debug, Clone)]
 pub struct EngineHandle {
     pub(crate) orders: mpsc::Sender<Order>,

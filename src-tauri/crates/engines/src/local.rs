@@ -38,6 +38,16 @@ impl LocalEngine {
         }
     }
 
+    /// Says how the process ended, once it has.
+    pub(crate) fn ended(&self) -> watch::Receiver<Option<EngineError>> {
+        self.ended.clone()
+    }
+
+    /// As [`OpenAiClient::is_busy`].
+    pub(crate) async fn is_busy(&self, patience: Duration) -> bool {
+        self.client.is_busy(patience).await
+    }
+
     /// Tokens of prompt and answer together.
     #[must_use]
     pub fn context_tokens(&self) -> u32 {

@@ -16,6 +16,9 @@ use crate::{EngineError, environment};
 
 /// How long the process may take to end itself after its standard input was closed.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long the system may take to end it after it was killed. A process that waits for a driver or a disk (state D) does not
+/// end before that answers; nobody waits for it.
+const KILLED: Duration = Duration::from_secs(2);
 /// How long lines that are still in the pipe are read after the process ended.
 const DRAIN: Duration = Duration::from_millis(500);
 /// Lines of standard error that are kept for the log.
@@ -110,7 +113,13 @@ async fn watch(
                 Err(_) => {
                     tracing::warn!("the engine did not end by itself and is killed");
                     let _ = child.start_kill();
-                    child.wait().await.ok()
+                    match tokio::time::timeout(KILLED, child.wait()).await {
+                        Ok(status) => status.ok(),
+                        Err(_) => {
+                            tracing::error!("the engine's process does not end although it was killed");
+                            None
+                        }
+                    }
                 }
             }
         }

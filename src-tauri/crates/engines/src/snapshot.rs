@@ -20,7 +20,7 @@ pub enum EngineState {
         bytes_read: u64,
         #[specta(type = u32)]
         bytes_total: u64,
-        /// `starting`, `checking`, `weights`, `warmUp` or `restarting`.
+        /// `starting`, `checking`, `weights` or `restarting`.
         stage: String,
     },
     Ready {

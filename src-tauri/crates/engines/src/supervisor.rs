@@ -1,9 +1,9 @@
-//! The one owner of the engine process: starts it on need, watches it, ends it, and publishes its state.
+//! The one owner of one engine process: starts it on need, watches it, ends it, and publishes its state.
 //!
-//! Outside: what is asked of the engine. The process is never restarted in a loop: a death is told, and the
-//! next need starts it again, a few times at most.
+//! Outside: what is asked of the engine, and which of two engines may run (the owner of both). The process is never
+//! restarted in a loop: a death is told, and the next need starts it again, a few times at most.
 
-use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use paddock_conversation::ModelLabel;
@@ -11,26 +11,25 @@ use paddock_protocol::engine::{EngineLine, LoadStage, Ready};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use crate::connect::{connect, random_token, reach};
+use crate::deaths::Deaths;
 use crate::handle::{EngineReply, Order};
 use crate::memory;
+use crate::obituary::obituary;
 use crate::process::{Exit, Process, ProcessEvent};
 use crate::{
-    Endpoint, EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
-    OpenAiClient, SupervisorConfig,
+    EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine, SupervisorConfig,
 };
 
-/// Deaths within this span count together.
-const DEATH_WINDOW: Duration = Duration::from_secs(60);
-/// With so many deaths in the window, only an explicit restart starts the engine again.
-const MAX_DEATHS: usize = 3;
-/// Pause before the second start in the window; it doubles with each further death.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// How long a driver may take to say which devices there are.
+const PLACING: Duration = Duration::from_secs(10);
 
 /// Starts the supervisor as a task of the current tokio runtime. No process is started yet.
 #[must_use]
 pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
     let (orders, order_inbox) = mpsc::channel(16);
     let (events, event_inbox) = mpsc::channel(64);
+    let (news, news_inbox) = mpsc::channel(16);
     let (snapshot, snapshots) = watch::channel(EngineSnapshot {
         revision: 0,
         model: None,
@@ -40,15 +39,16 @@ pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
     let supervisor = Supervisor {
         config,
         events,
+        news,
         snapshot,
         process,
         running: None,
         next: None,
-        deaths: VecDeque::new(),
+        deaths: Deaths::default(),
         last_epoch: 0,
         stop_waiters: Vec::new(),
     };
-    tokio::spawn(supervisor.run(order_inbox, event_inbox));
+    tokio::spawn(supervisor.run(order_inbox, event_inbox, news_inbox));
     EngineHandle {
         orders,
         snapshots,
@@ -59,30 +59,46 @@ pub fn start_supervisor(config: SupervisorConfig) -> EngineHandle {
 struct Supervisor {
     config: SupervisorConfig,
     events: mpsc::Sender<(u64, ProcessEvent)>,
+    news: mpsc::Sender<(u64, News)>,
     snapshot: watch::Sender<EngineSnapshot>,
     /// Number of the running process.
     process: watch::Sender<Option<u32>>,
     running: Option<Running>,
     /// What starts when the running process is gone and the pause is over.
     next: Option<Wanted>,
-    deaths: VecDeque<Instant>,
+    deaths: Deaths,
     last_epoch: u64,
     stop_waiters: Vec<oneshot::Sender<()>>,
+}
+
+/// What a task beside the supervisor found out.
+enum News {
+    /// The device and program of a load.
+    Placed(Result<(String, PathBuf), EngineError>),
+    /// Whether an engine that says it is ready accepts connections.
+    Reached(Box<Ready>, Result<(), String>),
 }
 
 struct Running {
     epoch: u64,
     spec: LoadSpec,
     token: String,
-    process: Process,
+    /// None until it is known which program runs on which device.
+    process: Option<Process>,
     /// We asked it to end.
     stopping: bool,
-    /// Set once it is ready.
-    engine: Option<LocalEngine>,
-    /// Set if it said why it cannot load.
-    failed: Option<EngineError>,
+    stage: Stage,
     waiters: Vec<EngineReply>,
     ended: watch::Sender<Option<EngineError>>,
+}
+
+/// How far it is, as far as its lines are believed.
+enum Stage {
+    /// Or loading again, after it said that it restarts.
+    Loading,
+    Ready(LocalEngine),
+    /// It is of no use and ends or is being ended.
+    Failed(EngineError),
 }
 
 struct Wanted {
@@ -102,6 +118,7 @@ impl Supervisor {
         mut self,
         mut orders: mpsc::Receiver<Order>,
         mut events: mpsc::Receiver<(u64, ProcessEvent)>,
+        mut news: mpsc::Receiver<(u64, News)>,
     ) {
         loop {
             let start_at = match (&self.running, &self.next) {
@@ -116,70 +133,61 @@ impl Supervisor {
                     // Every handle is gone; dropping the process ends it.
                     None => return,
                 },
-                Some((epoch, event)) = events.recv() => {
-                    // Events of a process that was replaced do not count.
-                    if self.running.as_ref().is_some_and(|running| running.epoch == epoch) {
-                        match event {
-                            ProcessEvent::Line(line) => self.line(line),
-                            ProcessEvent::Exited(exit) => self.exited(&exit),
-                        }
+                // Events of a process that was replaced do not count.
+                Some((epoch, event)) = events.recv() => if self.is_running(epoch) {
+                    match event {
+                        ProcessEvent::Line(line) => self.line(line),
+                        ProcessEvent::Exited(exit) => self.exited(&exit),
                     }
-                }
+                },
+                Some((epoch, news)) = news.recv() => if self.is_running(epoch) {
+                    match news {
+                        News::Placed(placed) => self.placed(placed),
+                        News::Reached(ready, reached) => self.reached(*ready, reached),
+                    }
+                },
                 () = tokio::time::sleep_until(start_at.unwrap_or_else(Instant::now)), if start_at.is_some() => self.start(),
             }
         }
     }
 
+    fn is_running(&self, epoch: u64) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|running| running.epoch == epoch)
+    }
+
     fn want(&mut self, spec: LoadSpec, reply: EngineReply) {
         if let Some(running) = &mut self.running
             && !running.stopping
-            && running.failed.is_none()
             && running.spec == spec
         {
-            match &running.engine {
-                Some(engine) => {
+            match &running.stage {
+                Stage::Ready(engine) => {
                     let _ = reply.send(Ok(engine.clone()));
+                    return;
                 }
-                None => running.waiters.push(reply),
+                Stage::Loading => {
+                    running.waiters.push(reply);
+                    return;
+                }
+                Stage::Failed(_) => {}
             }
-            return;
         }
-        while self
-            .deaths
-            .front()
-            .is_some_and(|death| death.elapsed() > DEATH_WINDOW)
-        {
-            self.deaths.pop_front();
-        }
-        if self.running.is_none() && self.deaths.len() >= MAX_DEATHS {
-            let last = match &self.snapshot.borrow().state {
-                EngineState::Failed { failure } if failure.code != "engineKeepsDying" => {
-                    failure.message.clone()
+        match self.deaths.pause(&spec.model.id) {
+            Ok(pause) => self.plan(spec, reply, Instant::now() + pause),
+            Err(error) => {
+                // Another model that runs is not touched, and its state stays the state.
+                if self.running.is_none() && self.next.is_none() {
+                    self.publish_failed(spec.model, &error);
                 }
-                _ => String::new(),
-            };
-            let error = EngineError::KeepsDying {
-                deaths: MAX_DEATHS as u32,
-                last,
-            };
-            self.publish(
-                Some(spec.model),
-                EngineState::Failed {
-                    failure: error.failure(),
-                },
-            );
-            let _ = reply.send(Err(error));
-            return;
+                let _ = reply.send(Err(error));
+            }
         }
-        let pause = match self.deaths.len() {
-            0 | 1 => Duration::ZERO,
-            deaths => FIRST_PAUSE * 2u32.saturating_pow(deaths as u32 - 2),
-        };
-        self.plan(spec, reply, Instant::now() + pause);
     }
 
     fn restart(&mut self, spec: LoadSpec, reply: EngineReply) {
-        self.deaths.clear();
+        self.deaths.forget(&spec.model.id);
         self.plan(spec, reply, Instant::now());
     }
 
@@ -219,59 +227,82 @@ impl Supervisor {
     }
 
     fn end_running(&mut self) {
-        if let Some(running) = &mut self.running
-            && !running.stopping
-        {
-            running.stopping = true;
-            running.engine = None;
-            tell(
-                std::mem::take(&mut running.waiters),
-                &Err(EngineError::Superseded),
-            );
-            running.process.stop();
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if running.stopping {
+            return;
+        }
+        running.stopping = true;
+        tell(
+            std::mem::take(&mut running.waiters),
+            &Err(EngineError::Superseded),
+        );
+        match &mut running.process {
+            Some(process) => process.stop(),
+            // There is nothing to wait for yet.
+            None => self.running = None,
         }
     }
 
+    /// Finds out where it runs; the answer comes as [`News::Placed`].
     fn start(&mut self) {
         let Some(Wanted { spec, waiters, .. }) = self.next.take() else {
             return;
         };
         self.last_epoch += 1;
-        let (device, program) = self.config.place(&spec);
-        let started = random_token().and_then(|token| {
-            let process = Process::spawn(
+        let (epoch, news) = (self.last_epoch, self.news.clone());
+        let (config, device) = (self.config.clone(), spec.device.clone());
+        tokio::spawn(async move {
+            let place = tokio::task::spawn_blocking(move || config.place(&device));
+            let placed = match tokio::time::timeout(PLACING, place).await {
+                Ok(Ok(placed)) => Ok(placed),
+                Ok(Err(error)) => Err(EngineError::NotStarted {
+                    detail: error.to_string(),
+                }),
+                Err(_) => Err(EngineError::NotStarted {
+                    detail: "the driver of the graphics processor does not answer".into(),
+                }),
+            };
+            let _ = news.send((epoch, News::Placed(placed))).await;
+        });
+        self.publish(Some(spec.model.clone()), loading("starting"));
+        self.running = Some(Running {
+            epoch,
+            spec,
+            token: String::new(),
+            process: None,
+            stopping: false,
+            stage: Stage::Loading,
+            waiters,
+            ended: watch::channel(None).0,
+        });
+    }
+
+    fn placed(&mut self, placed: Result<(String, PathBuf), EngineError>) {
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        let started = placed.and_then(|(device, program)| {
+            running.token = random_token()?;
+            Process::spawn(
                 &program,
-                &spec.arguments(device),
-                &token,
-                self.last_epoch,
+                &running.spec.arguments(device),
+                &running.token,
+                running.epoch,
                 self.events.clone(),
-            )?;
-            Ok((token, process))
+            )
         });
         match started {
-            Ok((token, process)) => {
-                self.publish(Some(spec.model.clone()), loading("starting"));
+            Ok(process) => {
                 self.process.send_replace(process.id);
-                self.running = Some(Running {
-                    epoch: self.last_epoch,
-                    spec,
-                    token,
-                    process,
-                    stopping: false,
-                    engine: None,
-                    failed: None,
-                    waiters,
-                    ended: watch::channel(None).0,
-                });
+                running.process = Some(process);
+                self.running = Some(running);
             }
             Err(error) => {
-                self.publish(
-                    Some(spec.model),
-                    EngineState::Failed {
-                        failure: error.failure(),
-                    },
-                );
-                tell(waiters, &Err(error));
+                self.publish_failed(running.spec.model, &error);
+                running.ended.send_replace(Some(error.clone()));
+                tell(running.waiters, &Err(error));
             }
         }
     }
@@ -283,24 +314,73 @@ impl Supervisor {
         if running.stopping {
             return;
         }
-        let state = match line {
-            EngineLine::Loading(progress) => EngineState::Loading {
-                bytes_read: progress.bytes_read,
-                bytes_total: progress.bytes_total,
-                stage: match progress.stage {
-                    LoadStage::Checking => "checking",
-                    LoadStage::Weights => "weights",
-                    LoadStage::WarmUp => "warmUp",
-                }
-                .into(),
-            },
-            EngineLine::Ready(ready) => match connect(running, &ready) {
-                Ok(engine) => {
-                    if let Some(process) = running.process.id {
-                        memory::forget_peak(process);
+        match (line, &running.stage) {
+            (EngineLine::Loading(progress), Stage::Loading) => {
+                let state = EngineState::Loading {
+                    bytes_read: progress.bytes_read,
+                    bytes_total: progress.bytes_total,
+                    stage: match progress.stage {
+                        LoadStage::Checking => "checking",
+                        LoadStage::Weights => "weights",
                     }
-                    running.engine = Some(engine.clone());
-                    tell(std::mem::take(&mut running.waiters), &Ok(engine));
+                    .into(),
+                };
+                let model = running.spec.model.clone();
+                self.publish(Some(model), state);
+            }
+            (EngineLine::Ready(ready), Stage::Loading) => {
+                let (epoch, news) = (running.epoch, self.news.clone());
+                tokio::spawn(async move {
+                    let reached = reach(&ready.address).await;
+                    let _ = news
+                        .send((epoch, News::Reached(Box::new(ready), reached)))
+                        .await;
+                });
+            }
+            (EngineLine::Restarting { message }, Stage::Ready(_)) => {
+                tracing::warn!(%message, "the engine restarts after a panic");
+                running.stage = Stage::Loading;
+                let model = running.spec.model.clone();
+                // It lives on, but what it was asked killed what it was.
+                self.deaths.add(&model.id, message);
+                match self.deaths.pause(&model.id) {
+                    Ok(_) => self.publish(Some(model), loading("restarting")),
+                    Err(error) => self.give_up(error),
+                }
+            }
+            (EngineLine::Failed(failed), Stage::Loading | Stage::Ready(_)) => {
+                let error = EngineError::LoadFailed {
+                    code: failed.code,
+                    message: failed.message,
+                };
+                self.fail(error);
+            }
+            // A sample of the load that was taken before its end, or words of one that was given up: nothing begins again
+            // without `restarting`.
+            (line, _) => tracing::debug!(?line, "a line of the engine that comes too late"),
+        }
+    }
+
+    fn reached(&mut self, ready: Ready, reached: Result<(), String>) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        if running.stopping || !matches!(running.stage, Stage::Loading) {
+            return;
+        }
+        let connected = reached
+            .map_err(|detail| EngineError::NotReached { detail })
+            .and_then(|()| connect(&running.token, &ready, running.ended.subscribe()));
+        match connected {
+            Ok(engine) => {
+                if let Some(id) = running.process.as_ref().and_then(|process| process.id) {
+                    memory::forget_peak(id);
+                }
+                running.stage = Stage::Ready(engine.clone());
+                tell(std::mem::take(&mut running.waiters), &Ok(engine));
+                let model = running.spec.model.clone();
+                self.publish(
+                    Some(model),
                     EngineState::Ready {
                         device: ready.device,
                         dtype: ready.dtype,
@@ -308,34 +388,38 @@ impl Supervisor {
                         context_tokens: ready.context_tokens,
                         resident_bytes: ready.resident_bytes,
                         load_ms: ready.load_ms,
-                    }
-                }
-                Err(error) => {
-                    tell(std::mem::take(&mut running.waiters), &Err(error.clone()));
-                    EngineState::Failed {
-                        failure: error.failure(),
-                    }
-                }
-            },
-            EngineLine::Restarting { message } => {
-                tracing::warn!(%message, "the engine restarts after a panic");
-                running.engine = None;
-                loading("restarting")
+                    },
+                );
             }
-            EngineLine::Failed(failed) => {
-                let error = EngineError::LoadFailed {
-                    code: failed.code,
-                    message: failed.message,
-                };
-                running.failed = Some(error.clone());
-                tell(std::mem::take(&mut running.waiters), &Err(error.clone()));
-                EngineState::Failed {
-                    failure: error.failure(),
-                }
+            Err(error) => {
+                let model = running.spec.model.id.clone();
+                self.deaths.add(&model, error.to_string());
+                self.give_up(error);
             }
+        }
+    }
+
+    /// Ends a process that is of no use.
+    fn give_up(&mut self, error: EngineError) {
+        self.fail(error);
+        if let Some(process) = self
+            .running
+            .as_mut()
+            .and_then(|running| running.process.as_mut())
+        {
+            process.stop();
+        }
+    }
+
+    fn fail(&mut self, error: EngineError) {
+        let Some(running) = &mut self.running else {
+            return;
         };
+        running.stage = Stage::Failed(error.clone());
+        let waiters = std::mem::take(&mut running.waiters);
         let model = running.spec.model.clone();
-        self.publish(Some(model), state);
+        self.publish_failed(model, &error);
+        tell(waiters, &Err(error));
     }
 
     fn exited(&mut self, exit: &Exit) {
@@ -343,24 +427,19 @@ impl Supervisor {
             return;
         };
         self.process.send_replace(None);
-        let error = if running.stopping {
-            EngineError::Stopped
-        } else if let Some(error) = running.failed {
-            error
-        } else {
-            for line in &exit.log {
-                tracing::warn!(target: "paddock_engine", "{line}");
+        let error = match running.stage {
+            _ if running.stopping => EngineError::Stopped,
+            Stage::Failed(error) => error,
+            stage => {
+                for line in &exit.log {
+                    tracing::warn!(target: "paddock_engine", "{line}");
+                }
+                tracing::warn!(status = ?exit.status, oom_counted = exit.oom_counted, "the engine ended");
+                let error = obituary(exit, matches!(stage, Stage::Ready(_)));
+                self.deaths.add(&running.spec.model.id, error.to_string());
+                self.publish_failed(running.spec.model, &error);
+                error
             }
-            tracing::warn!(status = ?exit.status, oom_counted = exit.oom_counted, "the engine ended");
-            self.deaths.push_back(Instant::now());
-            let error = obituary(exit, running.engine.is_some());
-            self.publish(
-                Some(running.spec.model),
-                EngineState::Failed {
-                    failure: error.failure(),
-                },
-            );
-            error
         };
         running.ended.send_replace(Some(error.clone()));
         tell(running.waiters, &Err(error));
@@ -374,6 +453,11 @@ impl Supervisor {
         for waiter in self.stop_waiters.drain(..) {
             let _ = waiter.send(());
         }
+    }
+
+    fn publish_failed(&self, model: ModelLabel, error: &EngineError) {
+        let failure = error.failure();
+        self.publish(Some(model), EngineState::Failed { failure });
     }
 
     fn publish(&self, model: Option<ModelLabel>, state: EngineState) {
@@ -397,72 +481,4 @@ fn loading(stage: &str) -> EngineState {
         bytes_total: 0,
         stage: stage.into(),
     }
-}
-
-fn connect(running: &Running, ready: &Ready) -> Result<LocalEngine, EngineError> {
-    let client = OpenAiClient::new(Endpoint {
-        base_url: format!("http://{}/v1", ready.address),
-        bearer: Some(running.token.clone()),
-        model: ready.model.clone(),
-        place: running.spec.model.place.clone(),
-    })?;
-    Ok(LocalEngine::new(
-        client,
-        ready.context_tokens,
-        ready.vision,
-        running.ended.subscribe(),
-    ))
-}
-
-/// 32 random bytes as hexadecimal digits.
-fn random_token() -> Result<String, EngineError> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes).map_err(|e| EngineError::NotStarted {
-        detail: format!("no random numbers: {e}"),
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// How it ended, as a sentence.
-fn obituary(exit: &Exit, was_ready: bool) -> EngineError {
-    let when = if was_ready {
-        "The engine"
-    } else {
-        "The engine, while loading the model,"
-    };
-    let signal = exit.status.and_then(signal_of);
-    let (message, out_of_memory) = match signal {
-        Some(9) if exit.oom_counted => (
-            format!("{when} was ended by the system because the memory ran out."),
-            true,
-        ),
-        Some(9) => (
-            format!(
-                "{when} was ended from outside (signal 9); most often that means the memory ran out."
-            ),
-            true,
-        ),
-        Some(signal) => (format!("{when} crashed (signal {signal})."), false),
-        None => match exit.status.and_then(|status| status.code()) {
-            Some(code) => (
-                format!("{when} ended unexpectedly (exit code {code})."),
-                false,
-            ),
-            None => (format!("{when} ended unexpectedly."), false),
-        },
-    };
-    EngineError::Ended {
-        message,
-        out_of_memory,
-    }
-}
-
-#[cfg(unix)]
-fn signal_of(status: std::process::ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
-#[cfg(not(unix))]
-fn signal_of(_: std::process::ExitStatus) -> Option<i32> {
-    None
 }

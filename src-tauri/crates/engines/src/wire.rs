@@ -142,7 +142,7 @@ pub fn completion(data: &str) -> Result<Chunk, EngineError> {
         .ok_or_else(|| not_an_answer("it has no choices", data))?;
     chunk.text = choice.message.content.unwrap_or_default();
     chunk.reasoning = choice.message.reasoning_content.unwrap_or_default();
-    chunk.finish = Some(choice.finish_reason.map_or(FinishReason::Stop, finish));
+    chunk.finish = choice.finish_reason.map(finish);
     Ok(chunk)
 }
 

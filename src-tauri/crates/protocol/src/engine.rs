@@ -34,7 +34,6 @@ pub struct Loading {
 pub enum LoadStage {
     Checking,
     Weights,
-    WarmUp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_a_newer_version_wrote_is_kept() {
-        let newer = json!({ "voice": { "speed": 2 }, "theme": "light", "chosen": "demo", "perModel": {} });
+        let newer =
+            json!({ "voice": { "speed": 2 }, "theme": "light", "chosen": "demo", "perModel": {} });
         let mut document = Document::read(7, &newer);
         document.settings.theme = Theme::Dark;
         let (version, written) = document.write();
@@ -185,7 +186,12 @@ mod tests {
 
     #[test]
     fn nothing_that_is_kept_breaks_reading() {
-        for broken in [json!(null), json!([]), json!({ "perModel": [] }), json!({ "modelId": 3 })] {
+        for broken in [
+            json!(null),
+            json!([]),
+            json!({ "perModel": [] }),
+            json!({ "modelId": 3 }),
+        ] {
             for version in [0, 1, 2, 9] {
                 Document::read(version, &broken);
             }

@@ -175,20 +175,34 @@ mod tests {
                 .unwrap();
             // Elsewhere the model is forgotten.
             settings
-                .change(None, vec![SettingsChange::Chosen { value: ModelId::demo() }])
+                .change(
+                    None,
+                    vec![SettingsChange::Chosen {
+                        value: ModelId::demo(),
+                    }],
+                )
                 .unwrap();
             let dark = SettingsChange::Theme { value: Theme::Dark };
             let after = settings.change(Some(page.revision), vec![dark]).unwrap();
-            assert_eq!((after.chosen.clone(), after.theme), (ModelId::demo(), Theme::Dark));
+            assert_eq!(
+                (after.chosen.clone(), after.theme),
+                (ModelId::demo(), Theme::Dark)
+            );
             assert_eq!(settings.reader().current(), after);
             // Had the page chosen a model on what it knew, it would have been asked to look again.
             let refused = settings
-                .change(Some(page.revision), vec![SettingsChange::Chosen { value: big }])
+                .change(
+                    Some(page.revision),
+                    vec![SettingsChange::Chosen { value: big }],
+                )
                 .unwrap_err();
             assert_eq!(refused.failure().code, "settingChanged");
         }
         let kept = open(&folder).current();
-        assert_eq!((kept.chosen, kept.theme, kept.revision), (ModelId::demo(), Theme::Dark, 0));
+        assert_eq!(
+            (kept.chosen, kept.theme, kept.revision),
+            (ModelId::demo(), Theme::Dark, 0)
+        );
     }
 
     #[test]
@@ -203,11 +217,19 @@ mod tests {
             model: ModelId::local(id),
             value: choice(tokens),
         };
-        settings.change(Some(0), vec![for_model("/a", 512)]).unwrap();
-        let after = settings.change(Some(0), vec![for_model("/b", 1024)]).unwrap();
+        settings
+            .change(Some(0), vec![for_model("/a", 512)])
+            .unwrap();
+        let after = settings
+            .change(Some(0), vec![for_model("/b", 1024)])
+            .unwrap();
         assert_eq!(after.load_choice(&ModelId::local("/a")), choice(512));
         assert_eq!(after.load_choice(&ModelId::local("/b")), choice(1024));
-        assert!(settings.change(Some(0), vec![for_model("/a", 600)]).is_err());
+        assert!(
+            settings
+                .change(Some(0), vec![for_model("/a", 600)])
+                .is_err()
+        );
     }
 
     #[test]

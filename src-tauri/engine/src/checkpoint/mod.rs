@@ -5,17 +5,17 @@
 //! folder of ours that says only what is true and wanted.
 
 mod normalise;
+mod view;
 
 use std::path::{Path, PathBuf};
 
+use self::view::View;
+use crate::failure::LoadFailure;
 use paddock_checkpoint::{
     CheckpointError, FileEntry, Form, USUAL_CONTEXT_TOKENS, inspect, json, names, place::model_path,
 };
 use paddock_protocol::engine::LoadErrorCode;
 use serde_json::Value;
-use tempfile::TempDir;
-
-use crate::failure::LoadFailure;
 
 /// Files that mistral.rs reads and that are written anew for it, as strict JSON.
 const REWRITTEN: [&str; 6] = [
@@ -37,7 +37,7 @@ pub enum Checkpoint {
 #[derive(Debug)]
 pub struct Folder {
     /// What mistral.rs is given: links to the user's files, with the configuration files rewritten.
-    view: TempDir,
+    view: View,
     pub config: Value,
     /// Tokens of prompt and answer together.
     pub context: u32,
@@ -153,11 +153,8 @@ fn present(
     config: &Value,
     rewritten: &[(&str, Value)],
     weights: &[FileEntry],
-) -> Result<TempDir, LoadFailure> {
-    let view = tempfile::Builder::new()
-        .prefix("paddock-model-")
-        .tempdir()
-        .map_err(no_view)?;
+) -> Result<View, LoadFailure> {
+    let view = View::new().map_err(no_view)?;
     let own: Vec<&str> = rewritten
         .iter()
         .map(|(name, _)| *name)

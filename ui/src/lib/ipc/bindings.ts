@@ -277,7 +277,7 @@ export type EngineSnapshot = {
 export type EngineState = 
 /**  No model, no process. */
 { kind: "empty" } | { kind: "loading"; bytesRead: number; bytesTotal: number; 
-/**  `starting`, `checking`, `weights`, `warmUp` or `restarting`. */
+/**  `starting`, `checking`, `weights` or `restarting`. */
 stage: string } | { kind: "ready"; device: string; dtype: string; quant: string; contextTokens: number; 
 /**  Resident memory of the engine process after the load. */
 residentBytes: number; loadMs: number } | 
@@ -576,6 +576,8 @@ export type Pages = {
 export type Part = { kind: "text"; text: string } | { kind: "image"; image: ImageRef };
 
 export type Phase = { kind: "loadingModel" } | 
+/**  Another answer of the same engine comes first. */
+{ kind: "queued" } | 
 /**  `done` of `total` tiles or images. */
 { kind: "encodingImages"; done: number; total: number } | { kind: "readingPrompt"; tokens: number } | { kind: "generating" };
 
