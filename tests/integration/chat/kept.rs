@@ -7,8 +7,8 @@ async fn deleting_hides_and_undo_brings_back() {
     let mut s = scene().await;
     let id = turn(&mut s, request("Keep me"), "Yes")
         .await
-        .conversation
-        .id;
+        .assistant
+        .conversation_id;
     s.chat.delete_conversation(id).await.unwrap();
     assert_eq!(s.chat.list_conversations(None).await.unwrap(), []);
     assert_eq!(

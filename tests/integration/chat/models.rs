@@ -174,16 +174,19 @@ async fn an_answer_of_another_conversation_is_not_ended_by_a_change_of_model() {
     assert_eq!(failure.code, "engineBusy", "{failure}");
     assert!(failure.message.contains("Paddock demo"), "{failure}");
     assert_eq!(
-        s.chat.settings().await.model_id,
+        s.chat.settings().await.chosen,
         ModelId::demo(),
         "nothing is changed"
     );
     // Other settings for the chosen model take effect when nobody is answering; a question until then says so.
-    let settings = Settings {
-        context_tokens: Some(1024),
-        ..s.chat.settings().await
+    let short = SettingsChange::LoadChoice {
+        model: ModelId::demo(),
+        value: LoadChoice {
+            context_tokens: Some(1024),
+            ..LoadChoice::default()
+        },
     };
-    s.chat.update_settings(settings).await.unwrap();
+    s.chat.change_settings(None, vec![short]).await.unwrap();
     let second = send(&s.chat, request("Hello?")).0.await.unwrap().unwrap();
     assert_eq!(second.assistant.failure.unwrap().code, "engineBusy");
 

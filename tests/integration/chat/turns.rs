@@ -157,7 +157,7 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
         edit.assistant.conversation_id,
         first.assistant.conversation_id
     );
-    assert_eq!(edit.conversation.title, "Name a fruit");
+    assert_eq!(edit.conversation.as_ref().unwrap().title, "Name a fruit");
 
     let view = s
         .chat
