@@ -19,7 +19,7 @@ mod text;
 pub use discover::{Discovery, FoundModel, discover};
 pub use entry::{ModelEntry, ModelSource, Sight};
 pub use error::ModelsError;
-pub use list::{ModelFolders, ModelList};
+pub use list::{ModelFolders, ModelList, found_line};
 pub use models::{FitSubject, Forgotten, Models, runnable};
 pub use paddock_checkpoint::place::model_path;
 pub use paddock_checkpoint::{

@@ -146,7 +146,8 @@ pub(crate) fn added_line(readings: &Readings, text: &str, data_folder: &Path) ->
 
 /// A line for a model of another program. `None` for what no conversation can be held with: models that embed or classify
 /// text.
-pub(crate) fn found_line(readings: &Readings, found: &FoundModel) -> Option<ModelEntry> {
+#[must_use]
+pub fn found_line(readings: &Readings, found: &FoundModel) -> Option<ModelEntry> {
     let id = ModelId::local(found.path.to_str()?);
     let mut line = match &*readings.of(&found.path) {
         Ok(known) if !converses(&known.checkpoint.architecture) => return None,

@@ -10,8 +10,14 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use paddock_models::{Discovery, FoundModel, ModelPlaces, ModelSource, discover, found_entry};
+use paddock_models::{
+    Discovery, FoundModel, ModelEntry, ModelPlaces, ModelSource, Readings, discover, found_line,
+};
 use support::{gguf, small_config, write_checkpoint};
+
+fn found_entry(found: &FoundModel) -> Option<ModelEntry> {
+    found_line(&Readings::default(), found)
+}
 
 /// A cached repository as huggingface_hub lays it out: blobs, and a snapshot of links to them.
 fn cached(hub: &Path, repository: &str, revision: &str, write: impl FnOnce(&Path)) -> PathBuf {
@@ -210,6 +216,44 @@ fn lm_studios_folders_are_read_by_publisher_and_model() {
             .filter_map(found_entry)
             .all(|entry| { entry.ready && entry.source == ModelSource::LmStudio })
     );
+}
+
+/// A disk that is not connected, and files as deep as publishers nest them.
+#[test]
+fn a_dead_link_hides_no_neighbour_and_files_in_subfolders_are_found() {
+    let models = tempfile::tempdir().unwrap();
+    let at = |name: &str| {
+        let path = models.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    };
+    for name in [
+        "pub/two/Q4.gguf",
+        "pub/deep/UD-Q4_K_XL/d-00001-of-00002.gguf",
+        "pub/deep/UD-Q4_K_XL/d-00002-of-00002.gguf",
+        "pub/deep/UD-Q8/half-00001-of-00002.gguf",
+        "pub/mixed/m.gguf",
+        "pub/by-hand.gguf",
+    ] {
+        gguf::write(&at(name), &gguf::plain());
+    }
+    symlink("/mnt/unplugged/Q8.gguf", at("pub/two/Q8.gguf")).unwrap();
+    symlink(
+        "/mnt/unplugged/x",
+        at("pub/deep/UD-Q8/half-00002-of-00002.gguf"),
+    )
+    .unwrap();
+    // A configuration whose weights are gone beside a file that is there.
+    std::fs::write(at("pub/mixed/config.json"), "{}").unwrap();
+    symlink("/mnt/unplugged/m", at("pub/mixed/model.safetensors")).unwrap();
+    // Parts of a pipeline are no models of their own.
+    small(&at("pub/pipeline/text_encoder"));
+    let discovery = discover(&ModelPlaces {
+        lm_studio: vec![models.path().to_owned()],
+        ..ModelPlaces::default()
+    });
+    assert_eq!(names(&discovery), ["by-hand", "d", "m", "Q4"]);
+    assert_eq!(discovery.notes.len(), 3, "{:?}", discovery.notes);
 }
 
 #[test]
