@@ -212,8 +212,8 @@ async fn what_cannot_be_sent_is_refused_before_anything_is_written() {
     assert_eq!(plan.context_tokens, 256);
     // Pictures are counted to the token.
     let mut images = Vec::new();
-    for shade in 0..4 {
-        let picture = png((640, 640), shade * 60);
+    for shade in 0..16 {
+        let picture = png((640, 640), shade * 16);
         images.push(attach(&s.chat, "large.png", picture).await.id);
     }
     let plan = s
