@@ -210,7 +210,8 @@ async fn comments_do_not_hide_that_an_engine_hangs_and_progress_shows_that_it_wo
     let hangs = tokio::spawn(impatient.generate(question("Hi")).collect::<Vec<_>>());
     let mut exchange = fake.next().await;
     exchange.begin().await;
-    let progress = json!({"paddock": {"progress": {"stage": "encoding_images", "done": 4, "total": 4}}});
+    let progress =
+        json!({"paddock": {"progress": {"stage": "encoding_images", "done": 4, "total": 4}}});
     // Together longer than the silence that is borne, each time less.
     let begun = Instant::now();
     while begun.elapsed() < 2 * silence {
@@ -220,7 +221,10 @@ async fn comments_do_not_hide_that_an_engine_hangs_and_progress_shows_that_it_wo
     assert!(!hangs.is_finished(), "it works");
     let last = Instant::now();
     while !hangs.is_finished() {
-        assert!(last.elapsed() < Duration::from_secs(20), "it waits for ever");
+        assert!(
+            last.elapsed() < Duration::from_secs(20),
+            "it waits for ever"
+        );
         exchange.raw(b": keep-alive\n\n").await;
         tokio::time::sleep(silence / 20).await;
     }

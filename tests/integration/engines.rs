@@ -243,9 +243,7 @@ async fn an_answer_is_ended_only_by_who_says_so() {
         "{failure}"
     );
     for refused in [
-        s.engines
-            .could_load(Seat::Chosen, spec("b"), need(6))
-            .await,
+        s.engines.could_load(Seat::Chosen, spec("b"), need(6)).await,
         s.engines
             .restart(Seat::Chosen, spec("a"), need(6), false)
             .await,
@@ -430,13 +428,10 @@ async fn an_engine_that_does_not_stop_is_started_anew() {
     let mut s = Scene::new(10, Duration::from_millis(50)).await;
     stopped_while_reading(&mut s).await;
     // It never becomes free by itself.
-    let lease = tokio::time::timeout(
-        PATIENCE,
-        s.engines.lease(Seat::Chosen, spec("a"), need(1)),
-    )
-    .await
-    .expect("the next question waits for ever")
-    .unwrap();
+    let lease = tokio::time::timeout(PATIENCE, s.engines.lease(Seat::Chosen, spec("a"), need(1)))
+        .await
+        .expect("the next question waits for ever")
+        .unwrap();
     let all = pids(s.folder.path());
     assert_eq!(all.len(), 2);
     assert!(!is_alive(all[0]) && is_alive(all[1]));

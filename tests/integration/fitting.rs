@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use paddock_chat::{
-    AttachOutcome, CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget, SendRequest,
+    AttachOutcome, CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget,
+    SendRequest,
 };
 use paddock_conversation::{GenerationId, ModelId};
 use paddock_devices::EngineBuilds;
@@ -119,7 +120,10 @@ async fn each_load_is_measured_kept_and_learned_from() {
         if now.measured_bytes > first.measured_bytes {
             break now;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "never measured again");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "never measured again"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(grown.at_ms, first.at_ms);

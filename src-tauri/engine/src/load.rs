@@ -197,7 +197,13 @@ fn load_here(
             ImageTokens::from_config(&folder.config, |text| tokenizer.token_to_id(text)),
             folder.context,
         ),
-        Checkpoint::Gguf { .. } => (None, arguments.context.unwrap_or(DEFAULT_CONTEXT).min(model_context)),
+        Checkpoint::Gguf { .. } => (
+            None,
+            arguments
+                .context
+                .unwrap_or(DEFAULT_CONTEXT)
+                .min(model_context),
+        ),
     };
     let engine = runtime.block_on(
         MistralRsBuilder::new(pipeline, scheduler, false, None)

@@ -45,7 +45,9 @@ async fn an_app_that_will_be_killed() {
 fn is_written(folder: &Path, words: &str) -> bool {
     let holds = |name: &str| {
         let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
-        bytes.windows(words.len()).any(|part| part == words.as_bytes())
+        bytes
+            .windows(words.len())
+            .any(|part| part == words.as_bytes())
     };
     holds("paddock.db") || holds("paddock.db-wal")
 }

@@ -10,8 +10,8 @@ use futures_util::StreamExt as _;
 use paddock_conversation::{Failure, FinishReason, ImageSize, ModelLabel, Timings, Usage};
 use paddock_devices::{DevicePreference, EngineBuilds};
 use paddock_engines::{
-    ByDevice, Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage, PromptPart,
-    PromptRole, SupervisorConfig, start_supervisor,
+    ByDevice, Engine as _, EngineError, EngineEvent, GenerateRequest, LoadSpec, PromptMessage,
+    PromptPart, PromptRole, SupervisorConfig, start_supervisor,
 };
 use paddock_models::fit::FitModel;
 use paddock_models::inspect_headers;

@@ -60,7 +60,6 @@ impl Chat {
                         seen: plan.seen,
                         canvas: plan.canvas,
                         tokens: plan.tokens,
-                        exact: plan.exact,
                     })
                 })
                 .collect();

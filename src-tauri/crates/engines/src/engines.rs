@@ -44,7 +44,12 @@ impl Engines {
     ///
     /// # Errors
     /// [`EngineError::Busy`] if an answer would have to be ended for it; or why it could not be loaded.
-    pub async fn lease(&self, seat: Seat, spec: LoadSpec, need: Need) -> Result<Lease, EngineError> {
+    pub async fn lease(
+        &self,
+        seat: Seat,
+        spec: LoadSpec,
+        need: Need,
+    ) -> Result<Lease, EngineError> {
         let ticket = self.ticket();
         let wish = Wish {
             ticket: Some(ticket.id),

@@ -122,9 +122,7 @@ impl EngineError {
                 Some("generation_failed" | "engine_crashed") => {
                     "Ask again; if it happens again, restart the engine in the settings."
                 }
-                _ if *status == 401 || *status == 403 => {
-                    "Restart the engine in the settings."
-                }
+                _ if *status == 401 || *status == 403 => "Restart the engine in the settings.",
                 _ => "Try again, or choose another model.",
             },
             Self::Died { .. }
@@ -147,7 +145,9 @@ impl EngineError {
             Self::Silent { .. } => "Ask again: the engine starts anew if it is stuck.",
             Self::NotStarted { .. } => "Install Paddock again: the engine belongs beside the app.",
             Self::LoadFailed { code, .. } => match code {
-                LoadErrorCode::CpuTooOld => "Use a computer whose processor has AVX2, as most made since 2014 have.",
+                LoadErrorCode::CpuTooOld => {
+                    "Use a computer whose processor has AVX2, as most made since 2014 have."
+                }
                 LoadErrorCode::ModelNotFound => {
                     "Choose the model's folder or file again in the settings."
                 }

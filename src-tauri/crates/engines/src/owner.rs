@@ -400,12 +400,8 @@ impl Owner {
             match (matches!(stand, Stand::Clearing { .. }), &chair.local) {
                 (false, _) => chair.clearing = None,
                 (true, Some(engine)) if chair.clearing.is_none() => {
-                    let look = look_until_clear(
-                        engine.clone(),
-                        self.messages.clone(),
-                        seat,
-                        chair.load,
-                    );
+                    let look =
+                        look_until_clear(engine.clone(), self.messages.clone(), seat, chair.load);
                     chair.clearing = Some(Clearing {
                         // As long as a new start takes: then waiting has cost at most twice what it had to.
                         overdue_at: Instant::now() + self.patience.max(chair.load_took),
@@ -450,7 +446,14 @@ impl Owner {
             here.as_ref(),
             there.as_ref(),
         );
-        tracing::debug!(?need, free_bytes, ?here, ?there, fits, "two models at a time");
+        tracing::debug!(
+            ?need,
+            free_bytes,
+            ?here,
+            ?there,
+            fits,
+            "two models at a time"
+        );
         fits
     }
 

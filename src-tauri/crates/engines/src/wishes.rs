@@ -74,9 +74,15 @@ pub enum Message {
         result: Box<Result<LocalEngine, EngineError>>,
     },
     /// The process of a load ended.
-    Gone { seat: Seat, load: u64 },
+    Gone {
+        seat: Seat,
+        load: u64,
+    },
     /// The engine is done with what it worked on.
-    Cleared { seat: Seat, load: u64 },
+    Cleared {
+        seat: Seat,
+        load: u64,
+    },
 }
 
 /// What a caller wants.

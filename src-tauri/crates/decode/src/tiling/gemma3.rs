@@ -92,7 +92,6 @@ impl Gemma3 {
             // Each square has a line break, a mark, its tokens, a mark and a line break. With crops there are words
             // around them, whose tokens depend on the vocabulary: about 15.
             prompt_tokens: tokens + 4 * squares + if crops.is_some() { 15 } else { 0 },
-            exact: true,
             via: Vec::new(),
             global: crops.map(|_| self.square),
             global_from_seen: false,

@@ -80,7 +80,6 @@ impl Idefics3 {
             canvas: seen,
             tokens,
             prompt_tokens: tokens + marks,
-            exact: true,
             via: vec![first],
             global: split.then_some(tile),
             global_from_seen: true,

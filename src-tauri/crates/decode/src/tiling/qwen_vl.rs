@@ -68,7 +68,6 @@ impl QwenVl {
             tokens,
             // start and end of vision
             prompt_tokens: tokens + 2,
-            exact: true,
             via: Vec::new(),
             global: None,
             global_from_seen: false,
