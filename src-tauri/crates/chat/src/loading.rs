@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::chat::Chat;
 use crate::model::ResolvedModel;
-use crate::{ChatError, Settings};
+use crate::{ChatError, Phase, Settings};
 
 /// A second model is asked now and then; its memory is given back after so long without a question.
 const KEEP_BESIDE: Duration = Duration::from_secs(5 * 60);
@@ -117,6 +117,20 @@ impl Chat {
         }
         let (spec, need) = self.load_of(model, settings).await;
         self.engines().lease(seat, spec, need).await
+    }
+
+    /// What a question to this model waits for: its engine is there and works on something else, or is not there yet.
+    pub(crate) fn waiting_for(&self, model: &ResolvedModel) -> Phase {
+        let is_there = [Seat::Chosen, Seat::Beside].into_iter().any(|seat| {
+            let snapshot = self.engines().snapshot(seat);
+            matches!(snapshot.state, EngineState::Ready { .. })
+                && snapshot.model.is_some_and(|label| label.id == model.id)
+        });
+        if is_there {
+            Phase::Queued
+        } else {
+            Phase::LoadingModel
+        }
     }
 
     /// What is to be loaded, and what that will take by the plan.
