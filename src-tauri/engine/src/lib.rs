@@ -15,6 +15,7 @@ pub mod host;
 pub mod images;
 pub mod load;
 pub mod prompt;
+mod sampling;
 mod server;
 mod stop_strings;
 

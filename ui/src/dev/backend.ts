@@ -106,7 +106,6 @@ export const commands: Record<string, (input: Input) => unknown> = {
       seen: { widthPx: 336, heightPx: 336 },
       canvas: { widthPx: 336, heightPx: 336 },
       tokens: 81,
-      exact: true,
     })),
     promptTokensEstimate: 24 + Math.ceil(text.length / 4) + images.length * 81,
     contextTokens: Math.min(8192, model(null).maxContextTokens),

@@ -16,6 +16,7 @@ use paddock_settings::{Settings, SettingsChange};
 use tokio::sync::watch;
 
 use crate::ChatError;
+use crate::Phase;
 use crate::chat::Chat;
 use crate::load_spec::load_spec;
 
@@ -108,6 +109,20 @@ impl Chat {
         }
         let (spec, need) = self.load_of(model, settings).await;
         self.engines().lease(seat, spec, need).await
+    }
+
+    /// What a question to this model waits for: its engine is there and works on something else, or is not there yet.
+    pub(crate) fn waiting_for(&self, model: &ResolvedModel) -> Phase {
+        let is_there = [Seat::Chosen, Seat::Beside].into_iter().any(|seat| {
+            let snapshot = self.engines().snapshot(seat);
+            matches!(snapshot.state, EngineState::Ready { .. })
+                && snapshot.model.is_some_and(|label| label.id == model.id)
+        });
+        if is_there {
+            Phase::Queued
+        } else {
+            Phase::LoadingModel
+        }
     }
 
     /// What is to be loaded, and what that will take by the plan.

@@ -62,7 +62,6 @@ impl Chat {
                         seen: plan.seen,
                         canvas: plan.canvas,
                         tokens: plan.tokens,
-                        exact: plan.exact,
                     })
                 })
                 .collect();

@@ -282,13 +282,12 @@ impl Chat {
         } = plan;
         let ids: Vec<_> = outline.images().map(|image| image.id.clone()).collect();
         let work = async {
+            let phase = self.waiting_for(&model);
             let mut ready = std::pin::pin!(self.lease(&model, &settings));
             let engine = match tokio::time::timeout(LOADED_WITHIN, &mut ready).await {
                 Ok(engine) => engine?,
                 Err(_) => {
-                    sink(GenerationEvent::Phase {
-                        phase: Phase::LoadingModel,
-                    });
+                    sink(GenerationEvent::Phase { phase });
                     ready.await?
                 }
             };

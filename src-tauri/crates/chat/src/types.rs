@@ -36,10 +36,8 @@ pub struct ImagePlan {
     pub seen: ImageSize,
     /// That size with its padding.
     pub canvas: ImageSize,
-    /// Tokens that carry pixels.
+    /// Tokens that carry pixels; the engine will use exactly that many.
     pub tokens: u32,
-    /// The engine will use exactly that many.
-    pub exact: bool,
 }
 
 /// What sending would cost.

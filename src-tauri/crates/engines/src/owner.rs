@@ -335,8 +335,10 @@ impl Owner {
             }
             Action::Reload(seat) => {
                 tracing::warn!(?seat, "the engine is started anew");
+                // One that runs is ended; one that has died is loaded again as often as the supervisor allows.
+                let runs = self.is_ready(seat);
                 if let Some(spec) = self.seats[seat as usize].spec.clone() {
-                    self.load(seat, spec, true).await;
+                    self.load(seat, spec, runs).await;
                 }
             }
             Action::AdmitHeld(seat) => {
@@ -457,6 +459,12 @@ impl Owner {
         fits
     }
 
+    /// By the supervisor's word.
+    fn is_ready(&self, seat: Seat) -> bool {
+        let snapshots = &self.seats[seat as usize].view.snapshots;
+        matches!(snapshots.borrow().state, EngineState::Ready { .. })
+    }
+
     fn entry(&self, seat: Seat) -> Option<Entry> {
         if self.state.of(seat) == Stand::Empty {
             return None;
@@ -468,10 +476,7 @@ impl Owner {
             predicted_bytes: need.predicted_bytes,
             own_bytes: chair.view.own_bytes(),
             // An engine that loads again after a panic takes its memory once more.
-            ready: matches!(
-                chair.view.snapshots.borrow().state,
-                EngineState::Ready { .. }
-            ),
+            ready: self.is_ready(seat),
         })
     }
 }

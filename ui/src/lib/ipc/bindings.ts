@@ -417,10 +417,8 @@ export type ImagePlan = {
 	seen: ImageSize,
 	/**  That size with its padding. */
 	canvas: ImageSize,
-	/**  Tokens that carry pixels. */
+	/**  Tokens that carry pixels; the engine will use exactly that many. */
 	tokens: number,
-	/**  The engine will use exactly that many. */
-	exact: boolean,
 };
 
 /**  Proof of what the model got of one picture. */

@@ -98,7 +98,6 @@ impl Gemma3 {
             // around them, whose tokens depend on the vocabulary: about 15.
             prompt_tokens: tokens
                 .saturating_add(4 * squares + if crops.is_some() { 15 } else { 0 }),
-            exact: true,
             via: Vec::new(),
             global: crops.map(|_| self.square),
             global_from_seen: false,

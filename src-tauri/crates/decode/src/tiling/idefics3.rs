@@ -84,7 +84,6 @@ impl Idefics3 {
             canvas: seen,
             tokens,
             prompt_tokens: tokens.saturating_add(marks),
-            exact: true,
             via: vec![first],
             global: split.then_some(tile),
             global_from_seen: true,

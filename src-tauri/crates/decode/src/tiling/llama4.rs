@@ -100,7 +100,6 @@ impl Llama4 {
             canvas,
             tokens,
             prompt_tokens: tokens.saturating_add(marks),
-            exact: true,
             via: Vec::new(),
             global: global_tile.then_some(ImageSize {
                 width_px: self.tile_px,

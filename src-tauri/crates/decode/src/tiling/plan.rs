@@ -30,12 +30,10 @@ pub struct TilePlan {
     pub seen: ImageSize,
     /// Size with the padding at the right and bottom; equal to `seen` where nothing is padded.
     pub canvas: ImageSize,
-    /// Tokens that carry pixels.
+    /// Tokens that carry pixels, as the engine will count them.
     pub tokens: u32,
     /// All tokens the picture adds to the prompt: `tokens` with the marks before, between and after the tiles.
     pub prompt_tokens: u32,
-    /// Whether `tokens` is what the engine will use, and not an estimate.
-    pub exact: bool,
     /// Sizes the picture passes through before `seen`, in order; families that scale twice have one.
     pub(crate) via: Vec<ImageSize>,
     /// Size of the small whole picture, if there is one.

@@ -73,7 +73,6 @@ impl QwenVl {
             tokens,
             // start and end of vision
             prompt_tokens: tokens.saturating_add(2),
-            exact: true,
             via: Vec::new(),
             global: None,
             global_from_seen: false,
