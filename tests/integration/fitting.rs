@@ -201,7 +201,8 @@ async fn the_catalogue_and_questions_about_it_are_answered_offline() {
             question(FitTarget::Model {
                 id: ModelId::local("/gone"),
             }),
-            "modelNotFound",
+            // Only what is listed can be asked about, be it there or not.
+            "noModel",
         ),
         (
             FitQuestion {

@@ -11,7 +11,7 @@ use paddock_hub::Reference;
 use paddock_models::{
     Quant, catalogue,
     fit::{Fit as Plan, FitModel, FitRequest, Hardware, Verdict, parse_bytes, plan},
-    inspect_headers,
+    inspect,
 };
 
 use super::{Stop, print, resolve};
@@ -129,8 +129,7 @@ impl Fit {
             return Ok((entry.id.clone(), model));
         }
         let (id, path) = resolve(&self.model, places)?;
-        let checkpoint =
-            inspect_headers(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
+        let checkpoint = inspect(&path).map_err(|error| Stop::BadInput(error.failure().into()))?;
         Ok((id.to_string(), FitModel::from(&checkpoint)))
     }
 
