@@ -26,6 +26,8 @@ use crate::{
 pub(crate) enum Turn {
     Ask {
         request: SendRequest,
+        /// It was written in the composer, not over an old question: the draft there is sent with it.
+        from_composer: bool,
     },
     Again {
         generation: GenerationId,
@@ -68,7 +70,11 @@ impl Chat {
         request: SendRequest,
         sink: EventSink,
     ) -> Result<TurnOutcome, ChatError> {
-        self.run(Turn::Ask { request }, sink).await
+        let turn = Turn::Ask {
+            request,
+            from_composer: true,
+        };
+        self.run(turn, sink).await
     }
 
     /// Answers the question of an answer once more, beside it; by another model than the chosen one if `model` says so.
@@ -124,7 +130,11 @@ impl Chat {
             parent: old.parent,
             ..request
         };
-        self.run(Turn::Ask { request }, sink).await
+        let turn = Turn::Ask {
+            request,
+            from_composer: false,
+        };
+        self.run(turn, sink).await
     }
 
     /// Stops an answer; what it said is kept. Does nothing if it has ended.
@@ -144,7 +154,7 @@ impl Chat {
 
     async fn turn(&self, turn: Turn, sink: EventSink) -> Result<TurnOutcome, ChatError> {
         let (generation, conversation, asked) = match &turn {
-            Turn::Ask { request } => (
+            Turn::Ask { request, .. } => (
                 request.generation,
                 request.conversation,
                 request.model.clone(),
@@ -217,7 +227,10 @@ impl Chat {
     ) -> Result<Plan, ChatError> {
         let store = self.store();
         let (conversation, parent, question, new_title) = match turn {
-            Turn::Ask { request } => {
+            Turn::Ask {
+                request,
+                from_composer,
+            } => {
                 let parts = self.parts(&request.text, &request.images)?;
                 let new_title = request
                     .conversation
@@ -228,6 +241,7 @@ impl Chat {
                     id,
                     parent: request.parent,
                     parts,
+                    from_composer,
                 };
                 let conversation = request.conversation.unwrap_or_else(ConversationId::random);
                 (conversation, request.parent, Some(question), new_title)
