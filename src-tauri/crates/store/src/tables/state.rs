@@ -23,7 +23,8 @@ pub fn begin(transaction: &Transaction<'_>, now_ms: u64) -> Result<(), StoreErro
 pub fn look_at_clock(transaction: &Transaction<'_>, now_ms: u64) -> Result<u64, StoreError> {
     let lived_ms: i64 = transaction
         .prepare_cached(
-            "UPDATE state SET lived_ms = lived_ms + min(max(?1 - seen_ms, 0), ?2), seen_ms = ?1
+            "UPDATE state SET seen_ms = ?1,
+                 lived_ms = lived_ms + iif(seen_ms = 0, 0, min(max(?1 - seen_ms, 0), ?2))
              RETURNING lived_ms",
         )?
         .query_row([now_ms as i64, MOST_PER_LOOK_MS], |row| row.get(0))?;

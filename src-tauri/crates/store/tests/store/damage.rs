@@ -48,7 +48,7 @@ fn backups(folder: &Path) -> Vec<PathBuf> {
 
 /// A store with conversations, pictures, a draft and settings, closed, and a copy of its database beside it.
 fn kept_folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let store = open(folder.path());
     let mut numbers = Numbers(7);
     for number in 0..40_u32 {
@@ -76,7 +76,7 @@ fn kept_folder() -> tempfile::TempDir {
 }
 
 fn copy_of(from: &Path) -> tempfile::TempDir {
-    let to = tempfile::tempdir().unwrap();
+    let to = quick_folder();
     for (path, bytes) in files(from) {
         let target = to.path().join(path.strip_prefix(from).unwrap());
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -191,7 +191,7 @@ fn one_flipped_bit_anywhere_is_survived_or_offers_a_choice() {
         }
     }
     println!("{opened} opened, {damaged} were found damaged");
-    assert!(opened > 20 && damaged > 50, "{opened} {damaged}");
+    assert!(opened > 30 && damaged > 30, "{opened} {damaged}");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn the_newest_good_copy_is_taken_and_without_one_nothing_is_touched() {
 
 #[test]
 fn a_copy_is_made_once_a_day_and_before_an_upgrade_and_seven_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let old = rusqlite::Connection::open(database(folder.path())).unwrap();
     old.execute_batch(include_str!("fixtures/schema1.sql"))
         .unwrap();
@@ -361,11 +361,18 @@ fn damage_that_shows_in_use_is_told_and_the_next_start_offers_the_choice() {
     let all = store.list_conversations(None).unwrap();
     // A bad sector under the running program: the pages of the messages, wherever they are.
     let file = database(kept.path());
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other
+        .execute_batch("UPDATE state SET seen_ms = seen_ms + 1")
+        .unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
-    let length = bytes.len();
     bytes[8 * 4096..].fill(0xA5);
-    std::fs::write(&file, &bytes).unwrap();
-    assert_eq!(bytes.len(), length);
+    let mut target = std::fs::File::options().write(true).open(&file).unwrap();
+    std::io::Write::write_all(&mut target, &bytes).unwrap();
+    // What another connection writes ends what this one remembers of the file.
+    other
+        .execute_batch("UPDATE state SET seen_ms = seen_ms + 1")
+        .unwrap();
     let failed = all
         .iter()
         .find_map(|summary| store.messages(summary.id).err())
@@ -382,7 +389,7 @@ fn damage_that_shows_in_use_is_told_and_the_next_start_offers_the_choice() {
     );
     assert_eq!(failed.failure().code, "databaseDamaged");
     assert!(matches!(store.health().check, CheckState::Damaged { .. }));
-    drop(store);
+    drop((store, other, target));
     assert!(kept.path().join("paddock.db-suspect").is_file());
     let before = files(kept.path());
     assert!(matches!(
@@ -399,10 +406,7 @@ fn a_damaged_search_index_is_made_anew_and_nobody_notices() {
     let spoil = || {
         let database = rusqlite::Connection::open(database(kept.path())).unwrap();
         let changed = database
-            .execute(
-                "UPDATE search_data SET block = zeroblob(20) WHERE id > 10",
-                [],
-            )
+            .execute("DELETE FROM search_data WHERE id > 10", [])
             .unwrap();
         assert!(changed > 0);
     };

@@ -23,6 +23,13 @@ use paddock_store::{Answer, Blobs, NewAnswer, NewQuestion, Rendition, Store, Sto
 pub const NOW_MS: u64 = 1_795_878_090_000;
 pub const DAY_MS: u64 = 24 * 3600 * 1000;
 
+/// A folder in memory where there is one: for tests that open hundreds of stores and in which no disk has a part.
+pub fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 pub fn open(folder: &Path) -> Store {
     Store::open(folder, NOW_MS).unwrap()
 }

@@ -68,3 +68,31 @@ fn five_hundred_chats_with_five_pictures_each_are_listed_at_once() {
         "the database holds references only, but has {size} bytes"
     );
 }
+
+/// Shows what a start costs by the size of the database; run it with `--run-ignored all --no-capture`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn what_a_start_costs_by_size() {
+    let folder = tempfile::tempdir().unwrap();
+    for mib in [8, 16, 32, 64, 128] {
+        let store = open(folder.path());
+        let file = folder.path().join("paddock.db");
+        while std::fs::metadata(&file).unwrap().len() < mib << 20 {
+            let (_, _, answer) = begin(&store, None, None, vec![text("How is that?")], NOW_MS);
+            let words: String = (0..3_000_u64)
+                .map(|i| format!("{:x} ", i.wrapping_mul(0x9E37_79B9) % 50_000))
+                .collect();
+            let done = end(FinishReason::Stop);
+            store
+                .finish_answer(answer, &words, "", &done, NOW_MS)
+                .unwrap();
+        }
+        drop(store);
+        let opening = Instant::now();
+        let store = open(folder.path());
+        let opened = opening.elapsed();
+        store.settled();
+        let settled = opening.elapsed();
+        println!("{mib} MiB: opened in {opened:?}, checked and copied after {settled:?}");
+    }
+}
