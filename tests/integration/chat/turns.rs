@@ -147,12 +147,22 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
 
     let chat = s.chat.clone();
     let message = first.user.as_ref().unwrap().id;
+    let here = Some(first.conversation.id);
+    s.chat
+        .save_draft(here, "half a question".into(), vec![])
+        .await
+        .unwrap();
     let edit = tokio::spawn(async move {
         chat.edit(message, request("Name a vegetable"), sink())
             .await
     });
     answer(s.fake.next().await, "Leek").await;
     let edit = edit.await.unwrap().unwrap();
+    assert_eq!(
+        s.chat.load_draft(here).await.unwrap().text,
+        "half a question",
+        "what stands in the composer was not what was sent"
+    );
     assert_eq!(
         edit.assistant.conversation_id,
         first.assistant.conversation_id

@@ -84,12 +84,15 @@ impl Chat {
     pub async fn open(config: ChatConfig) -> Result<Self, ChatError> {
         let folder = config.data_folder.clone();
         let (store, settings) = run_blocking(move || {
-            let store = Arc::new(Store::open(&folder)?);
+            let store = Arc::new(Store::open(&folder, now_ms())?);
             // What cannot be removed today does not keep anybody from their conversations.
-            if let Err(error) =
-                store.purge_deleted(now_ms().saturating_sub(KEEP_DELETED.as_millis() as u64))
-            {
-                tracing::warn!(%error, "deleted conversations could not be removed");
+            match store.purge_deleted(now_ms(), KEEP_DELETED) {
+                Ok(purged) => {
+                    for (id, error) in purged.stayed {
+                        tracing::warn!(%id, error, "the files of a deleted picture stay for now");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "deleted conversations could not be removed"),
             }
             let settings = LiveSettings::open(store.clone(), |endpoint| {
                 paddock_hub::check_endpoint(endpoint).map_err(|error| error.failure())

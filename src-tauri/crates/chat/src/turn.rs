@@ -26,6 +26,8 @@ use crate::{ChatError, EventSink, GenerationEvent, Phase, SendRequest, TurnOutco
 pub(crate) enum Turn {
     Ask {
         request: SendRequest,
+        /// It was written in the composer, not over an old question: the draft there is sent with it.
+        from_composer: bool,
     },
     Again {
         generation: GenerationId,
@@ -62,7 +64,11 @@ impl Chat {
         request: SendRequest,
         sink: EventSink,
     ) -> Result<TurnOutcome, ChatError> {
-        self.run(Turn::Ask { request }, sink).await
+        let turn = Turn::Ask {
+            request,
+            from_composer: true,
+        };
+        self.run(turn, sink).await
     }
 
     /// Answers the question of an answer once more, beside it; by another model than the chosen one if `model` says so.
@@ -118,7 +124,11 @@ impl Chat {
             parent: old.parent,
             ..request
         };
-        self.run(Turn::Ask { request }, sink).await
+        let turn = Turn::Ask {
+            request,
+            from_composer: false,
+        };
+        self.run(turn, sink).await
     }
 
     /// Stops an answer; what it said is kept. Does nothing if it has ended.
@@ -138,7 +148,7 @@ impl Chat {
 
     async fn turn(&self, turn: Turn, sink: EventSink) -> Result<TurnOutcome, ChatError> {
         let (generation, conversation, asked) = match &turn {
-            Turn::Ask { request } => (
+            Turn::Ask { request, .. } => (
                 request.generation,
                 request.conversation,
                 request.model.clone(),
@@ -213,7 +223,10 @@ impl Chat {
     ) -> Result<Plan, ChatError> {
         let store = self.store();
         let (conversation, parent, question, new_title) = match turn {
-            Turn::Ask { request } => {
+            Turn::Ask {
+                request,
+                from_composer,
+            } => {
                 let parts = self.parts(&request.text, &request.images)?;
                 let new_title = request
                     .conversation
@@ -224,6 +237,7 @@ impl Chat {
                     id,
                     parent: request.parent,
                     parts,
+                    from_composer,
                 };
                 let conversation = request.conversation.unwrap_or_else(ConversationId::random);
                 (conversation, request.parent, Some(question), new_title)

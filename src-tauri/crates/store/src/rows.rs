@@ -8,7 +8,7 @@ use paddock_conversation::{FinishReason, MessageStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 pub fn status_text(status: MessageStatus) -> &'static str {
     match status {

@@ -5,7 +5,7 @@
 use paddock_conversation::{ConversationId, MessageId};
 use rusqlite::{Transaction, params};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// The index knows groups of three characters; shorter words are looked for by reading the texts.
 const SHORTEST_INDEXED: usize = 3;
@@ -37,6 +37,12 @@ pub fn index_message(
          SELECT group_concat(text, ' '), ?1, ?2 FROM part WHERE message = ?2 AND text <> '' HAVING count(*) > 0",
         params![conversation.to_string(), message.to_string()],
     )?;
+    Ok(())
+}
+
+/// Makes the index anew of the texts that it was made of.
+pub fn rebuild(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    transaction.execute("INSERT INTO search (search) VALUES ('rebuild')", [])?;
     Ok(())
 }
 

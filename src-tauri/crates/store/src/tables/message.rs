@@ -1,6 +1,6 @@
-//! Messages: a turn begun in one transaction, an answer growing, an answer ended.
+//! Messages and their parts: rows written and read.
 //!
-//! Outside: which message follows which (the caller decides) and the summary of a conversation.
+//! Outside: turns (several tables at once), and which message follows which (the caller decides).
 
 use std::collections::HashMap;
 
@@ -10,7 +10,10 @@ use paddock_conversation::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use crate::{Store, StoreError, conversations, rows, search};
+use crate::error::StoreError;
+use crate::rows;
+use crate::store::Store;
+use crate::tables::search;
 
 /// A user message to be kept.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct NewQuestion {
     pub id: MessageId,
     pub parent: Option<MessageId>,
     pub parts: Vec<Part>,
+    /// It was written in the conversation's composer: the draft there has been sent and is cleared with it.
+    pub from_composer: bool,
 }
 
 /// An answer about to be written.
@@ -42,142 +47,12 @@ pub struct Answer {
 }
 
 impl Store {
-    /// Keeps a question (none: another answer to an old one) and an empty answer marked as being generated, and
-    /// shows that branch; with `new_title`, the conversation is made first. The draft that became the question
-    /// is cleared. All or nothing.
-    ///
-    /// # Errors
-    /// The conversation or a parent does not exist, or the database fails.
-    pub fn begin_turn(
-        &self,
-        conversation: ConversationId,
-        new_title: Option<&str>,
-        question: Option<&NewQuestion>,
-        answer: &NewAnswer,
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        if let Some(title) = new_title {
-            conversations::insert(&transaction, conversation, title, now_ms)?;
-        } else {
-            conversations::must_exist(&transaction, conversation)?;
-        }
-        if let Some(question) = question {
-            if let Some(parent) = question.parent {
-                must_belong(&transaction, parent, conversation)?;
-            }
-            insert(
-                &transaction,
-                conversation,
-                question.id,
-                question.parent,
-                Role::User,
-                MessageStatus::Complete,
-                None,
-                now_ms,
-            )?;
-            insert_parts(&transaction, question.id, &question.parts)?;
-            search::index_message(&transaction, conversation, question.id)?;
-            transaction.execute(
-                "DELETE FROM draft WHERE conversation = ?1",
-                [if new_title.is_some() {
-                    String::new()
-                } else {
-                    conversation.to_string()
-                }],
-            )?;
-        }
-        must_belong(&transaction, answer.parent, conversation)?;
-        insert(
-            &transaction,
-            conversation,
-            answer.id,
-            Some(answer.parent),
-            Role::Assistant,
-            MessageStatus::Generating,
-            answer.model.as_ref(),
-            now_ms,
-        )?;
-        insert_parts(
-            &transaction,
-            answer.id,
-            &[Part::Text {
-                text: String::new(),
-            }],
-        )?;
-        conversations::touch(&transaction, conversation, Some(answer.id), now_ms)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Adds to an answer that is being generated; adds nothing to one that has ended.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn append_text(
-        &self,
-        answer: MessageId,
-        text: &str,
-        reasoning: &str,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        append(&transaction, answer, text, reasoning)?;
-        transaction.commit()?;
-        Ok(())
-    }
-
-    /// Ends an answer, adding its last piece of text, and returns it as it is kept.
-    ///
-    /// # Errors
-    /// There is no such message, or the database fails.
-    pub fn finish_answer(
-        &self,
-        answer: MessageId,
-        text: &str,
-        reasoning: &str,
-        end: &Answer,
-        now_ms: u64,
-    ) -> Result<Message, StoreError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        append(&transaction, answer, text, reasoning)?;
-        let conversation: Option<String> = transaction
-            .query_row(
-                "UPDATE message SET status = ?2, failure = ?3, usage = ?4, timings = ?5, receipts = ?6,
-                     model = coalesce(?7, model)
-                 WHERE id = ?1 RETURNING conversation",
-                params![
-                    answer.to_string(),
-                    rows::status_text(MessageStatus::Finished { reason: end.reason }),
-                    rows::optional_json(end.failure.as_ref())?,
-                    rows::optional_json(end.usage.as_ref())?,
-                    rows::optional_json(end.timings.as_ref())?,
-                    if end.receipts.is_empty() { None } else { Some(rows::json(&end.receipts)?) },
-                    rows::optional_json(end.model.as_ref())?,
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let conversation = rows::id(&conversation.ok_or(StoreError::NoMessage(answer))?)?;
-        search::index_message(&transaction, conversation, answer)?;
-        conversations::touch(&transaction, conversation, None, now_ms)?;
-        let message = load(&transaction, "WHERE m.id = ?1", &answer.to_string())?
-            .pop()
-            .ok_or(StoreError::NoMessage(answer))?;
-        transaction.commit()?;
-        Ok(message)
-    }
-
     /// One message.
     ///
     /// # Errors
     /// There is no such message, or the database fails.
     pub fn message(&self, id: MessageId) -> Result<Message, StoreError> {
-        load(&self.connection(), "WHERE m.id = ?1", &id.to_string())?
-            .pop()
-            .ok_or(StoreError::NoMessage(id))
+        self.read(|connection| one(connection, id))
     }
 
     /// The whole tree of a conversation, oldest first.
@@ -185,34 +60,29 @@ impl Store {
     /// # Errors
     /// The database fails.
     pub fn messages(&self, conversation: ConversationId) -> Result<Vec<Message>, StoreError> {
-        load(
-            &self.connection(),
-            "WHERE m.conversation = ?1",
-            &conversation.to_string(),
-        )
-    }
-
-    /// Marks what was being generated when the app ended.
-    pub(crate) fn interrupt_unfinished(&self) -> Result<(), StoreError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        let unfinished: Vec<(String, String)> = transaction
-            .prepare("SELECT id, conversation FROM message WHERE status = 'generating'")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        for (id, conversation) in unfinished {
-            transaction.execute(
-                "UPDATE message SET status = 'interrupted' WHERE id = ?1",
-                [&id],
-            )?;
-            search::index_message(&transaction, rows::id(&conversation)?, rows::id(&id)?)?;
-        }
-        transaction.commit()?;
-        Ok(())
+        let id = conversation.to_string();
+        self.read(|connection| load(connection, "WHERE m.conversation = ?1", &id))
     }
 }
 
-fn append(
+/// Marks what was being generated when the app ended.
+pub fn interrupt_unfinished(transaction: &Transaction<'_>) -> Result<(), StoreError> {
+    let unfinished: Vec<(String, String)> = transaction
+        .prepare("SELECT id, conversation FROM message WHERE status = 'generating'")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, conversation) in unfinished {
+        transaction.execute(
+            "UPDATE message SET status = 'interrupted' WHERE id = ?1",
+            [&id],
+        )?;
+        search::index_message(transaction, rows::id(&conversation)?, rows::id(&id)?)?;
+    }
+    Ok(())
+}
+
+/// Adds to an answer that is being generated; adds nothing to one that has ended.
+pub fn append(
     transaction: &Transaction<'_>,
     answer: MessageId,
     text: &str,
@@ -235,8 +105,35 @@ fn append(
     Ok(())
 }
 
+/// Ends an answer and returns its conversation.
+pub fn end(
+    transaction: &Transaction<'_>,
+    answer: MessageId,
+    end: &Answer,
+) -> Result<ConversationId, StoreError> {
+    let receipts = (!end.receipts.is_empty()).then_some(&end.receipts);
+    let conversation: Option<String> = transaction
+        .query_row(
+            "UPDATE message SET status = ?2, failure = ?3, usage = ?4, timings = ?5, receipts = ?6,
+                 model = coalesce(?7, model)
+             WHERE id = ?1 RETURNING conversation",
+            params![
+                answer.to_string(),
+                rows::status_text(MessageStatus::Finished { reason: end.reason }),
+                rows::optional_json(end.failure.as_ref())?,
+                rows::optional_json(end.usage.as_ref())?,
+                rows::optional_json(end.timings.as_ref())?,
+                rows::optional_json(receipts)?,
+                rows::optional_json(end.model.as_ref())?,
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    rows::id(&conversation.ok_or(StoreError::NoMessage(answer))?)
+}
+
 #[allow(clippy::too_many_arguments)] // one row's columns
-fn insert(
+pub fn insert(
     transaction: &Transaction<'_>,
     conversation: ConversationId,
     id: MessageId,
@@ -264,7 +161,7 @@ fn insert(
     Ok(())
 }
 
-fn insert_parts(
+pub fn insert_parts(
     transaction: &Transaction<'_>,
     message: MessageId,
     parts: &[Part],
@@ -289,7 +186,7 @@ fn insert_parts(
     Ok(())
 }
 
-pub(crate) fn must_belong(
+pub fn must_belong(
     connection: &Connection,
     message: MessageId,
     conversation: ConversationId,
@@ -308,6 +205,13 @@ pub(crate) fn must_belong(
         }
         Some(_) => Ok(()),
     }
+}
+
+/// One message.
+pub fn one(connection: &Connection, id: MessageId) -> Result<Message, StoreError> {
+    load(connection, "WHERE m.id = ?1", &id.to_string())?
+        .pop()
+        .ok_or(StoreError::NoMessage(id))
 }
 
 /// Reads messages with their parts; `condition` has one parameter.

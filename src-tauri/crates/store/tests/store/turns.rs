@@ -1,97 +1,6 @@
-//! The store on a real disk: turns, drafts, search, pictures, crashes, upgrades, and its speed with many chats.
+//! Turns, search, drafts, documents.
 
-#![allow(clippy::unwrap_used)] // helpers of tests, too
-
-use std::path::Path;
-use std::time::{Duration, Instant};
-
-use paddock_conversation::{
-    Attachment, ConversationId, Failure, FinishReason, ImageId, ImageReceipt, ImageRef, ImageSize,
-    Message, MessageId, MessageStatus, ModelId, ModelLabel, Part, Timings, Usage,
-};
-use paddock_store::{Answer, Blobs, NewAnswer, NewQuestion, Rendition, Store, StoreError};
-
-fn open(folder: &Path) -> Store {
-    Store::open(folder).unwrap()
-}
-
-fn text(text: &str) -> Part {
-    Part::Text { text: text.into() }
-}
-
-fn picture(store: &Store, seed: u32) -> Part {
-    let bytes = seed.to_le_bytes();
-    let id = Blobs::id_of(&bytes);
-    store.blobs().put(&id, Rendition::Original, &bytes).unwrap();
-    let size = ImageSize::new(30, 20);
-    let attachment = Attachment {
-        alt: None,
-        pages: None,
-        id: id.clone(),
-        name: format!("{seed}.png"),
-        format: "PNG".into(),
-        stored: size.turned(),
-        upright: size,
-        bytes: 4,
-        notes: vec!["Turned.".into()],
-    };
-    store.put_attachment(&attachment, 1).unwrap();
-    assert_eq!(store.attachment(&id).unwrap(), attachment);
-    Part::Image {
-        image: ImageRef {
-            id,
-            name: attachment.name,
-            size,
-            alt: Some("alt".into()),
-        },
-    }
-}
-
-fn label() -> ModelLabel {
-    ModelLabel {
-        id: ModelId::demo(),
-        name: "Demo".into(),
-        quant: "none".into(),
-        place: "this computer".into(),
-    }
-}
-
-/// Begins a turn; returns the ids of conversation, question and answer.
-fn begin(
-    store: &Store,
-    conversation: Option<ConversationId>,
-    parent: Option<MessageId>,
-    parts: Vec<Part>,
-    now_ms: u64,
-) -> (ConversationId, MessageId, MessageId) {
-    let id = conversation.unwrap_or_else(ConversationId::random);
-    let question = NewQuestion {
-        id: MessageId::random(),
-        parent,
-        parts,
-    };
-    let answer = NewAnswer {
-        id: MessageId::random(),
-        parent: question.id,
-        model: Some(label()),
-    };
-    let title = conversation.is_none().then_some("A title");
-    store
-        .begin_turn(id, title, Some(&question), &answer, now_ms)
-        .unwrap();
-    (id, question.id, answer.id)
-}
-
-fn end(reason: FinishReason) -> Answer {
-    Answer {
-        reason,
-        failure: None,
-        model: None,
-        usage: None,
-        timings: None,
-        receipts: vec![],
-    }
-}
+use super::*;
 
 #[test]
 fn a_turn_comes_back_as_it_was_kept() {
@@ -203,6 +112,7 @@ fn a_turn_is_kept_whole_or_not_at_all() {
         id: MessageId::random(),
         parent: Some(answer),
         parts: vec![text("Lost")],
+        from_composer: true,
     };
     let reply = NewAnswer {
         id: MessageId::random(),
@@ -224,6 +134,7 @@ fn a_turn_is_kept_whole_or_not_at_all() {
         id: MessageId::random(),
         parent: None,
         parts: vec![Part::Image { image }],
+        from_composer: true,
     };
     let reply = NewAnswer {
         id: MessageId::random(),
@@ -344,40 +255,6 @@ fn search_finds_any_part_of_titles_and_texts_in_any_script() {
 }
 
 #[test]
-fn deleted_conversations_come_back_until_they_are_removed_with_their_pictures() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let (shared, lonely, drafted) = (picture(&store, 1), picture(&store, 2), picture(&store, 3));
-    let id = |part: &Part| match part {
-        Part::Image { image } => image.id.clone(),
-        Part::Text { .. } => panic!(),
-    };
-    let (gone, ..) = begin(&store, None, None, vec![shared.clone(), lonely.clone()], 10);
-    let (stays, ..) = begin(&store, None, None, vec![shared.clone()], 10);
-    store.save_draft(Some(stays), "", &[id(&drafted)]).unwrap();
-    store.delete_conversation(gone, 100).unwrap();
-    assert!(matches!(
-        store.conversation(gone),
-        Err(StoreError::NoConversation(_))
-    ));
-    store.purge_deleted(100).unwrap();
-    assert_eq!(store.restore_conversation(gone).unwrap().images, 2);
-    store.delete_conversation(gone, 100).unwrap();
-    store.purge_deleted(101).unwrap();
-    assert!(matches!(
-        store.restore_conversation(gone),
-        Err(StoreError::NoConversation(_))
-    ));
-    let blobs = store.blobs();
-    assert!(blobs.contains(&id(&shared), Rendition::Original));
-    assert!(blobs.contains(&id(&drafted), Rendition::Original));
-    assert!(matches!(
-        blobs.read(&id(&lonely), Rendition::Original),
-        Err(StoreError::NoImage(_))
-    ));
-}
-
-#[test]
 fn drafts_documents_and_models_survive() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
@@ -428,168 +305,73 @@ fn drafts_documents_and_models_survive() {
 }
 
 #[test]
-fn a_picture_is_stored_once_and_a_changed_one_is_noticed() {
+fn an_edit_keeps_what_stands_in_the_composer() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    let bytes = b"pixels".repeat(100);
-    let id = Blobs::id_of(&bytes);
-    assert_eq!(id.as_str().len(), 64);
-    store.blobs().put(&id, Rendition::Original, &bytes).unwrap();
-    store.blobs().put(&id, Rendition::Original, &bytes).unwrap();
-    store.blobs().put(&id, Rendition::Thumb, b"small").unwrap();
+    let (conversation, ..) = begin(&store, None, None, vec![text("Old")], 1);
     store
-        .blobs()
-        .put(&id, Rendition::Thumb, b"smaller")
+        .save_draft(Some(conversation), "half a thought", &[])
         .unwrap();
-    assert_eq!(store.blobs().read(&id, Rendition::Original).unwrap(), bytes);
-    assert_eq!(
-        store.blobs().read(&id, Rendition::Thumb).unwrap(),
-        b"smaller"
-    );
-    let place = folder
-        .path()
-        .join("pictures")
-        .join(&id.as_str()[..2])
-        .join(&id.as_str()[2..]);
-    assert_eq!(std::fs::read_dir(&place).unwrap().count(), 2);
-    assert_eq!(
-        std::fs::read_dir(folder.path().join("pictures/tmp"))
-            .unwrap()
-            .count(),
-        0
-    );
-    std::fs::write(place.join("original"), b"other").unwrap();
-    assert!(matches!(
-        store.blobs().read(&id, Rendition::Original),
-        Err(StoreError::ImageChanged(_))
-    ));
+    store.save_draft(None, "another", &[]).unwrap();
+    let edited = NewQuestion {
+        id: MessageId::random(),
+        parent: None,
+        parts: vec![text("New")],
+        from_composer: false,
+    };
+    let reply = NewAnswer {
+        id: MessageId::random(),
+        parent: edited.id,
+        model: None,
+    };
+    store
+        .begin_turn(conversation, None, Some(&edited), &reply, 2)
+        .unwrap();
+    let draft = |of| store.load_draft(of).unwrap().text;
+    assert_eq!(draft(Some(conversation)), "half a thought");
+    begin(&store, Some(conversation), None, vec![text("Sent")], 3);
+    assert_eq!(draft(Some(conversation)), "");
+    assert_eq!(draft(None), "another", "it stands in another composer");
 }
 
 #[test]
-fn one_process_owns_the_folder_and_a_newer_schema_is_left_alone() {
+fn a_document_of_a_newer_paddock_is_kept_when_an_older_one_replaces_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse)));
+    let newer = serde_json::json!({"theme": "dark", "field of tomorrow": [1, 2]});
+    store.put_document("settings", 5, &newer).unwrap();
+    assert_eq!(
+        store.document("settings").unwrap(),
+        Some((5, newer.clone()))
+    );
+    assert_eq!(store.replaced_document("settings").unwrap(), None);
+    let older = serde_json::json!({"theme": "light"});
+    store.put_document("settings", 1, &older).unwrap();
+    store.put_document("settings", 1, &older).unwrap();
+    assert_eq!(store.document("settings").unwrap(), Some((1, older)));
+    let (version, kept) = store.replaced_document("settings").unwrap().unwrap();
+    assert_eq!(version, 5);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&kept).unwrap(),
+        newer
+    );
+    // One that is no JSON any more is set aside, not met at each start.
     drop(store);
-    drop(open(folder.path()));
-    let database = rusqlite::Connection::open(folder.path().join("paddock.db")).unwrap();
-    database.pragma_update(None, "user_version", 99).unwrap();
-    drop(database);
-    assert!(matches!(
-        Store::open(folder.path()),
-        Err(StoreError::TooNew { found: 99, .. })
-    ));
-}
-
-/// A database that schema 1 wrote, as a text that anybody can read. A released fixture is never edited.
-#[test]
-fn a_database_of_schema_1_opens_with_everything_in_it() {
-    let folder = tempfile::tempdir().unwrap();
     let database = rusqlite::Connection::open(folder.path().join("paddock.db")).unwrap();
     database
-        .execute_batch(include_str!("fixtures/schema1.sql"))
+        .execute("UPDATE document SET json = '{\"theme\": \"lig'", [])
         .unwrap();
     drop(database);
     let store = open(folder.path());
-    let all = store.list_conversations(None).unwrap();
-    assert_eq!(all.len(), 1);
-    assert_eq!(
-        (all[0].title.as_str(), all[0].images, all[0].updated_at_ms),
-        ("What is this?", 1, 1_700_000_005_000)
-    );
-    let messages = store.messages(all[0].id).unwrap();
-    assert_eq!(
-        messages[0].images().next().unwrap().size,
-        ImageSize::new(300, 400)
-    );
-    assert_eq!(messages[1].text(), "A red circle.");
-    assert_eq!(messages[1].receipts[0].tokens, 20);
-    assert_eq!(messages[1].usage.unwrap().prompt_tokens, 40);
-    assert_eq!(
-        messages[2].status,
-        MessageStatus::Finished {
-            reason: FinishReason::Interrupted
-        }
-    );
-    assert_eq!(messages[2].failure, None);
-    assert_eq!(
-        store.load_draft(Some(all[0].id)).unwrap().images[0].name,
-        "photo.jpg"
-    );
-    assert_eq!(
-        store.document("settings").unwrap().unwrap().1["theme"],
-        "dark"
-    );
-    assert_eq!(store.local_models().unwrap(), ["/models/small"]);
-    assert_eq!(
-        store.list_conversations(Some("red circle")).unwrap().len(),
-        1
-    );
-}
-
-#[test]
-fn five_hundred_chats_with_five_pictures_each_are_listed_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path());
-    let pictures: Vec<_> = (0..50).map(|seed| picture(&store, seed)).collect();
-    let mut last = None;
-    for number in 0..500_usize {
-        let mut parts: Vec<_> = (0..5)
-            .map(|i| pictures[(number * 3 + i) % 50].clone())
-            .collect();
-        parts.push(text(&format!(
-            "Question {number} about something long enough to be worth a search"
-        )));
-        let (conversation, _, answer) = begin(&store, None, None, parts, number as u64);
-        store
-            .finish_answer(
-                answer,
-                &"word ".repeat(60),
-                "",
-                &end(FinishReason::Stop),
-                number as u64,
-            )
-            .unwrap();
-        let (_, _, answer) = begin(
-            &store,
-            Some(conversation),
-            Some(answer),
-            vec![text("And?")],
-            number as u64,
-        );
-        store
-            .finish_answer(answer, "Yes.", "", &end(FinishReason::Stop), number as u64)
-            .unwrap();
-        last = Some(conversation);
-    }
+    assert_eq!(store.document("settings").unwrap(), None);
     drop(store);
-    let opening = Instant::now();
-    let store = open(folder.path());
-    let all = store.list_conversations(None).unwrap();
-    let listed = opening.elapsed();
-    assert_eq!(all.len(), 500);
-    assert!(all.iter().all(|summary| summary.images == 5));
-    let switching = Instant::now();
-    assert_eq!(store.messages(last.unwrap()).unwrap().len(), 4);
-    let switched = switching.elapsed();
-    let searching = Instant::now();
-    assert_eq!(
-        store
-            .list_conversations(Some("question 499"))
-            .unwrap()
-            .len(),
-        1
-    );
-    let searched = searching.elapsed();
-    println!("opened and listed in {listed:?}, switched in {switched:?}, searched in {searched:?}");
-    assert!(listed < Duration::from_millis(200), "{listed:?}");
-    assert!(switched < Duration::from_millis(100), "{switched:?}");
-    assert!(searched < Duration::from_millis(200), "{searched:?}");
-    let size = std::fs::metadata(folder.path().join("paddock.db"))
-        .unwrap()
-        .len();
-    assert!(
-        size < 8 << 20,
-        "the database holds references only, but has {size} bytes"
-    );
+    let database = rusqlite::Connection::open(folder.path().join("paddock.db")).unwrap();
+    let kept: String = database
+        .query_row(
+            "SELECT json FROM document_replaced WHERE version = 1",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kept, "{\"theme\": \"lig");
 }
