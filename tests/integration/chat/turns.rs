@@ -147,7 +147,7 @@ async fn answering_again_and_editing_make_branches_and_lose_nothing() {
 
     let chat = s.chat.clone();
     let message = first.user.as_ref().unwrap().id;
-    let here = Some(first.conversation.id);
+    let here = Some(first.assistant.conversation_id);
     s.chat
         .save_draft(here, "half a question".into(), vec![])
         .await

@@ -44,7 +44,7 @@ impl Setup {
                 ..ModelPlaces::default()
             },
         };
-        let store = Arc::new(Store::open(&data).unwrap());
+        let store = Arc::new(Store::open(&data, 0).unwrap());
         Self {
             models: Models::new(store, folders),
             folder,

@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn open(folder: &tempfile::TempDir) -> LiveSettings {
-        LiveSettings::open(Arc::new(Store::open(folder.path()).unwrap()), any).unwrap()
+        LiveSettings::open(Arc::new(Store::open(folder.path(), 0).unwrap()), any).unwrap()
     }
 
     #[test]
