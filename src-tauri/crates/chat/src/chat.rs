@@ -13,8 +13,8 @@ use paddock_conversation::{
 use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::SupervisorConfig;
 use paddock_models::ModelPlaces;
+use paddock_pictures::{DecoderConfig, Decoders, Pictures};
 use paddock_store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::active::ActiveAnswers;
 use crate::hub::HubSide;
@@ -26,8 +26,6 @@ use crate::{ChatError, Settings, settings};
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
 const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Pictures decoded at the same time: each may take a gigabyte for a moment.
-const DECODERS: usize = 2;
 /// How long the end of the app waits for answers to be written down.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
 /// Longest title kept, in characters.
@@ -40,6 +38,9 @@ pub struct ChatConfig {
     pub data_folder: PathBuf,
     /// The `paddock-engine` program.
     pub engine_program: PathBuf,
+    /// The program that decodes pictures, in a process of its own: this one, or another that calls
+    /// `paddock_decoder::worker::main`.
+    pub decoder_program: PathBuf,
     /// Engines built for GPUs.
     pub engine_builds: EngineBuilds,
     /// The folder of the model that ships with Paddock.
@@ -67,11 +68,11 @@ impl WeakChat {
 #[derive(Debug)]
 struct Inner {
     config: ChatConfig,
-    store: Store,
+    store: Arc<Store>,
+    pictures: Pictures,
     engines: Engines,
     settings: RwLock<Settings>,
     active: ActiveAnswers,
-    decoders: Semaphore,
     models: KnownModels,
     listing: Listing,
     hub: HubSide,
@@ -106,13 +107,19 @@ impl Chat {
                 &config.engine_builds,
             ))),
         });
+        let store = Arc::new(store);
+        let pictures = Pictures::new(
+            store.clone(),
+            Decoders::new(DecoderConfig::new(config.decoder_program.clone())),
+            config.samples_folder.clone(),
+        );
         let chat = Self(Arc::new(Inner {
             config,
             store,
             engines,
             settings: RwLock::new(settings),
             active: ActiveAnswers::default(),
-            decoders: Semaphore::new(DECODERS),
+            pictures,
             models: KnownModels::default(),
             listing: Listing::default(),
             hub: HubSide::default(),
@@ -124,7 +131,7 @@ impl Chat {
     /// Ends running answers (they are kept as interrupted) and the engines.
     pub async fn shutdown(&self) {
         self.0.active.close();
-        self.0.decoders.close();
+        self.0.pictures.close();
         let written = async {
             while !self.0.active.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -135,17 +142,18 @@ impl Chat {
         self.0.engines.stop().await;
     }
 
-    /// Leave to decode a picture; none when the window is closing.
-    pub(crate) async fn decoder(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.decoders.acquire().await.ok()
-    }
-
     pub(crate) fn downgrade(&self) -> WeakChat {
         WeakChat(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The owner of the pictures.
+    #[must_use]
+    pub fn pictures(&self) -> &Pictures {
+        &self.0.pictures
     }
 
     pub(crate) fn engines(&self) -> &Engines {

@@ -2,9 +2,10 @@
 //!
 //! Outside: failures of an answer that had begun; they are kept with the answer.
 
-use paddock_conversation::{Failure, ImageSize, TreeError};
+use paddock_conversation::{Failure, TreeError};
 use paddock_engines::{EngineError, LoadErrorCode};
 use paddock_hub::HubError;
+use paddock_pictures::PicturesError;
 use paddock_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +16,11 @@ pub enum ChatError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Hub(#[from] HubError),
+    #[error(transparent)]
+    Pictures(#[from] PicturesError),
     #[error("This part of the conversation cannot be shown: {0}.")]
     Tree(#[from] TreeError),
-    /// A reason that comes with its words: a picture or a model that cannot be used.
+    /// A reason that comes with its words: a model that cannot be used.
     #[error("{}", .0.message)]
     Refused(Failure),
     #[error("There is nothing to send.")]
@@ -34,17 +37,11 @@ pub enum ChatError {
     NoModel { id: String },
     #[error("Only a {expected} message can be used for this.")]
     WrongRole { expected: &'static str },
-    #[error("There is no sample picture {name:?}.")]
-    NoSample { name: String },
     #[error("The setting {name} must be {range}.")]
     SettingOutOfRange {
         name: &'static str,
         range: &'static str,
     },
-    #[error(
-        "The picture of {size} pixels cannot be shown as the model sees it: its way of seeing is not known."
-    )]
-    NoPlan { size: ImageSize },
     #[error("An inner task was ended ({detail}).")]
     TaskEnded { detail: String },
 }
@@ -60,7 +57,6 @@ impl ChatError {
             | Self::ContextTooSmall { .. }
             | Self::NoModel { .. }
             | Self::WrongRole { .. }
-            | Self::NoSample { .. }
             | Self::SettingOutOfRange { .. } => true,
             Self::Engine(error) => match error {
                 EngineError::Refused { status, .. } => (400..500).contains(status),
@@ -76,6 +72,7 @@ impl ChatError {
                 _ => false,
             },
             Self::Hub(error) => error.is_bad_input(),
+            Self::Pictures(error) => error.is_bad_input(),
             _ => false,
         }
     }
@@ -87,6 +84,7 @@ impl ChatError {
             Self::Store(error) => return error.failure(),
             Self::Engine(error) => return error.failure(),
             Self::Hub(error) => return error.failure(),
+            Self::Pictures(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
             Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
             Self::Tree(_) => (
@@ -105,14 +103,9 @@ impl ChatError {
             ),
             Self::NoModel { .. } => ("noModel", "Choose a model in the settings."),
             Self::WrongRole { .. } => ("wrongRole", "Open the conversation again."),
-            Self::NoSample { .. } => ("noSample", "Attach a picture of your own."),
             Self::SettingOutOfRange { .. } => {
                 ("settingOutOfRange", "Enter a number within the range.")
             }
-            Self::NoPlan { .. } => (
-                "noPlan",
-                "Choose a model whose way of seeing is known, such as the demo model.",
-            ),
             Self::TaskEnded { .. } => ("internal", "Try again."),
         };
         Failure::new(code, self.to_string(), next_step)
