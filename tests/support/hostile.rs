@@ -74,7 +74,7 @@ pub fn heif_of_one_tile(brand: &[u8; 4], coded: &[u8; 4]) -> Vec<u8> {
 pub fn zeros_deflated(mebibytes: usize) -> Vec<u8> {
     let zeros = vec![0; 1 << 20];
     let mut deflate = Compress::new(Compression::best(), false);
-    let mut block = |deflate: &mut Compress| {
+    let block = |deflate: &mut Compress| {
         let mut out = Vec::with_capacity(1 << 16);
         let done = deflate.compress_vec(&zeros, &mut out, FlushCompress::Full);
         done.expect("room enough");
@@ -140,14 +140,14 @@ pub fn pdf(pages: usize, filter: &str, drawing: &[u8]) -> Vec<u8> {
     file
 }
 
-/// An SVG that places the picture `png` fifty times.
+/// An SVG that places the picture `png` so many `times`.
 #[must_use]
-pub fn svg_with_pictures(png: &[u8]) -> Vec<u8> {
+pub fn svg_with_pictures(png: &[u8], times: usize) -> Vec<u8> {
     let data = base64::engine::general_purpose::STANDARD.encode(png);
     let picture =
         format!(r#"<image width="9" height="9" xlink:href="data:image/png;base64,{data}"/>"#);
     let head = r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9" height="9">"#;
-    format!("{head}{}</svg>", picture.repeat(50)).into_bytes()
+    format!("{head}{}</svg>", picture.repeat(times)).into_bytes()
 }
 
 /// An SVG that takes minutes to draw: hundreds of sheets of noise.

@@ -110,9 +110,9 @@ async fn a_pdf_that_unpacks_to_ten_gigabytes_is_refused() {
 
 #[tokio::test]
 async fn an_svg_with_a_bomb_inside_is_refused() {
-    let file = hostile::svg_with_pictures(&fixture("bomb_16000x16000.png"));
+    let file = hostile::svg_with_pictures(&fixture("bomb_16000x16000.png"), 50);
     assert_eq!(end_of(file).await.0, "imageDamaged");
-    let file = hostile::svg_with_pictures(&fixture("rgb8.png"));
+    let file = hostile::svg_with_pictures(&fixture("rgb8.png"), 2);
     assert_eq!(end_of(file).await.0, "taken");
 }
 
@@ -263,7 +263,7 @@ fn a_decoder_can_neither_read_nor_write_nor_reach_anything() {
     assert_eq!(std::fs::read(folder.path().join("secret")).unwrap(), b"s");
 }
 
-/// The environment holds secrets; a decoder gets three names of it.
+/// The environment holds secrets; a decoder gets two of its names.
 #[test]
 fn a_decoder_knows_next_to_nothing_of_its_environment() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -275,8 +275,10 @@ fn a_decoder_knows_next_to_nothing_of_its_environment() {
         let environment = std::fs::read(PathBuf::from(format!("/proc/{process}/environ")));
         if let Ok(environment) = environment {
             let environment = String::from_utf8_lossy(&environment).into_owned();
-            assert!(!environment.contains("PATH=/"), "{environment}");
-            assert!(!environment.contains("CARGO"), "{environment}");
+            for variable in environment.split('\0').filter(|text| !text.is_empty()) {
+                let (name, _) = variable.split_once('=').unwrap();
+                assert!(["HOME", "LD_LIBRARY_PATH"].contains(&name), "{variable}");
+            }
         }
     });
 }

@@ -72,8 +72,7 @@ fn resources() -> bool {
 impl Limiter {
     #[cfg(target_os = "linux")]
     fn new() -> Self {
-        // statm counts pages of 4 KiB on all but some ARM systems, where this asks for less than there is: a bound that
-        // is too low by the program's own size is still far above what pictures need.
+        // Without it a gigabyte is taken for what the program itself needs.
         let pages = std::fs::read_to_string("/proc/self/statm")
             .ok()
             .and_then(|line| line.split(' ').next()?.parse::<u64>().ok());
