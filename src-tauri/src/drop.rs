@@ -1,7 +1,7 @@
 //! Files dragged over and dropped on the window, by the system's own drag and drop: WebKitGTK's HTML5 drop
 //! delivers no files.
 //!
-//! Outside: reading and judging the files (the use case `attach_file`).
+//! Outside: reading and judging the files (the pictures crate).
 
 use std::path::{Path, PathBuf};
 
@@ -41,36 +41,9 @@ fn take(window: Window, paths: Vec<PathBuf>) {
     );
     let chat = window.state::<Chat>().inner().clone();
     tauri::async_runtime::spawn(async move {
-        let outcomes = attach_files(&chat, paths).await;
+        let outcomes = chat.attach_many(paths).await;
         emit(&window, DropEvent::Dropped { outcomes });
     });
-}
-
-/// Attaches several files at once; the outcomes are in the order of the files.
-pub async fn attach_files(chat: &Chat, paths: Vec<PathBuf>) -> Vec<paddock_chat::AttachOutcome> {
-    let reading: Vec<_> = paths
-        .into_iter()
-        .map(|path| {
-            let chat = chat.clone();
-            tauri::async_runtime::spawn(async move { chat.attach_file(path).await })
-        })
-        .collect();
-    let mut outcomes = Vec::with_capacity(reading.len());
-    for task in reading {
-        match task.await {
-            Ok(outcome) => outcomes.push(outcome),
-            // The use case does not panic; if it ever does, the file is refused and not silently gone.
-            Err(_) => outcomes.push(paddock_chat::AttachOutcome::Refused {
-                name: String::new(),
-                failure: paddock_conversation::Failure::new(
-                    "unreadable",
-                    "One file could not be read.",
-                    "Try another picture.",
-                ),
-            }),
-        }
-    }
-    outcomes
 }
 
 /// Only for the words on the overlay; what a file is, its content tells.

@@ -20,6 +20,13 @@ use clap::Parser;
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // Before anything else is set up: a decoder needs none of it.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == paddock_decoder::WORKER)
+    {
+        return paddock_decoder::worker::main();
+    }
     match cli::Arguments::parse().command {
         Some(command) => cli::run(command),
         None => window::run(),

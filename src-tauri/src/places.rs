@@ -17,6 +17,8 @@ const ENGINE_VARIABLE: &str = "PADDOCK_ENGINE";
 pub struct Places {
     /// Database and pictures.
     pub data: PathBuf,
+    /// This program, which decodes pictures in processes of its own.
+    pub decoder: PathBuf,
     /// The `paddock-engine` binary; it may be missing, which the first load then says.
     pub engine: PathBuf,
     /// Engines built for GPUs, beside it or it itself.
@@ -33,10 +35,9 @@ impl Places {
     /// # Errors
     /// A sentence if the user has no home folder and no override is set.
     pub fn find() -> Result<Self, String> {
-        let beside = std::env::current_exe()
-            .ok()
-            .and_then(|exe| exe.parent().map(Path::to_path_buf))
-            .unwrap_or_default();
+        // Where the program cannot find itself, the first picture says so.
+        let decoder = std::env::current_exe().unwrap_or_default();
+        let beside = decoder.parent().map(Path::to_path_buf).unwrap_or_default();
         let data = match std::env::var_os(DATA_VARIABLE) {
             Some(folder) => PathBuf::from(folder),
             None => dirs::data_dir()
@@ -58,6 +59,7 @@ impl Places {
         let resources = resources(&beside);
         Ok(Self {
             data,
+            decoder,
             engine,
             engine_builds,
             demo_model: resources.join("demo-model"),
@@ -72,6 +74,7 @@ impl Places {
     pub fn chat_config(&self) -> ChatConfig {
         ChatConfig {
             data_folder: self.data.clone(),
+            decoder_program: self.decoder.clone(),
             engine_program: self.engine.clone(),
             engine_builds: self.engine_builds.clone(),
             demo_model: self.demo_model.clone(),

@@ -1,7 +1,7 @@
 //! `attachment://localhost/<image id>/<thumb|full|seen>`: how the page shows pictures without ever seeing
 //! their paths or holding their bytes.
 //!
-//! Outside: making those pictures (the chat and media crates). The stored original is never served: an SVG
+//! Outside: making those pictures (the pictures crate). The stored original is never served: an SVG
 //! could carry script, and a browser may show a photo turned otherwise than the model sees it.
 
 use paddock_chat::{Chat, PictureForm};

@@ -55,6 +55,9 @@ fn compose(app: &mut App) -> Result<(), Box<dyn std::error::Error>> {
     forward_downloads(app.handle().clone(), &chat);
     let page = app.handle().clone();
     tauri::async_runtime::block_on(async {
+        // Nobody waits for it; the first picture finds it ready.
+        let decoders = chat.pictures().decoders().clone();
+        tauri::async_runtime::spawn(async move { decoders.warm().await });
         chat.watch_memory();
         chat.watch_sight(move |model, sight| {
             let _ = SightTested { model, sight }.emit(&page);

@@ -1,10 +1,10 @@
 //! What the fuzz targets share: a file goes the app's own ways, in small bounds, if it is in the target's format.
 //!
-//! Outside: files damaged at random without looking at coverage (`mutations.rs` of the media crate).
+//! Outside: files damaged at random without looking at coverage (`mutations.rs` of the decode crate).
 
 use libfuzzer_sys::Corpus;
 pub use paddock_decode::Format;
-use paddock_decode::{Limits, decode_frame, decode_preview, decode_upright, probe};
+use paddock_decode::{Limits, decode_frame, decode_upright, probe};
 
 /// Small, so that thousands of files are tried in a minute and breaking a bound shows.
 const LIMITS: Limits = Limits {
@@ -27,7 +27,7 @@ macro_rules! decoder {
     };
 }
 
-/// libFuzzer ends the process at every panic, also at those that the media crate turns into a typed error. With this
+/// libFuzzer ends the process at every panic, also at those that the decode crate turns into a typed error. With this
 /// only a panic that reaches the caller ends it, which is what is promised not to be.
 pub fn let_decoders_panic() {
     std::panic::set_hook(Box::new(|_| {}));
@@ -54,10 +54,6 @@ pub fn decode(format: Format, bytes: &[u8]) -> Corpus {
         ),
         Err(error) => reads_well(&error),
     }
-    match decode_preview(bytes, &LIMITS, 64) {
-        Ok(small) => assert!(small.width().max(small.height()) <= 64),
-        Err(error) => reads_well(&error),
-    }
     if probed.frames > 1
         && let Err(error) = decode_frame(bytes, &LIMITS, probed.frames)
     {
@@ -72,6 +68,11 @@ pub fn header(bytes: &[u8]) {
         Ok(probed) => assert!(probed.stored.pixels() <= LIMITS.max_pixels && probed.frames > 0),
         Err(error) => reads_well(&error),
     }
+}
+
+/// Reads the boxes of `bytes` alone, which takes no decoder.
+pub fn boxes(bytes: &[u8]) {
+    paddock_decode::fuzz_isobmff(bytes);
 }
 
 /// Every refusal is a sentence with a next step.

@@ -23,6 +23,7 @@ async fn open(folder: &Path, places: ModelPlaces) -> Chat {
     let engine = std::env::var_os("PADDOCK_ENGINE")
         .expect("PADDOCK_ENGINE is set by ./test: these tests need the real engine");
     Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: folder.join("data"),
         engine_program: engine.into(),
         engine_builds: EngineBuilds::default(),

@@ -37,6 +37,7 @@ fn resources() -> PathBuf {
 
 async fn open(folder: &Path) -> Chat {
     Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: folder.join("data"),
         engine_program: engine(),
         demo_model: resources().join("demo-model"),
@@ -423,6 +424,7 @@ fn config(model: PathBuf) -> AskConfig {
         place: "this computer".into(),
     };
     AskConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         engine_program: engine(),
         engine_builds: paddock_devices::EngineBuilds::default(),
         model,

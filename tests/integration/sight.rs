@@ -18,6 +18,7 @@ fn resources() -> PathBuf {
 
 async fn open(folder: &Path, engine_program: PathBuf) -> Chat {
     Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: folder.join("data"),
         engine_program,
         demo_model: resources().join("demo-model"),

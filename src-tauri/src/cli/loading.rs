@@ -37,6 +37,7 @@ impl Loading {
         let (id, path) = resolve(&self.model, places)?;
         Ok(AskConfig {
             engine_program: places.engine.clone(),
+            decoder_program: places.decoder.clone(),
             engine_builds: places.engine_builds.clone(),
             model_label: ModelLabel {
                 name: file_name(&path),

@@ -1,12 +1,13 @@
 //! `paddock look`: what a model gets of pictures, without running it.
 //!
-//! Outside: decoding and planning (the media crate).
+//! Outside: decoding and planning (the decode crate, in a process of its own).
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use paddock_decode::{Limits, MediaError, Tiling, look};
+use paddock_decode::{LookReport, Tiling};
 use paddock_models::{fit::tiling_of, inspect_headers};
+use paddock_pictures::{DecoderConfig, DecoderError, Decoders, Job};
 use serde_json::Value;
 
 use super::{Stop, file_name, print, read, resolve};
@@ -29,8 +30,8 @@ pub struct Look {
 
 impl Look {
     pub async fn run(self, places: &Places) -> Result<(), Stop> {
-        let places = places.clone();
-        tokio::task::spawn_blocking(move || self.look(&places))
+        let (model, of) = (self.model.clone(), places.clone());
+        let tiling = tokio::task::spawn_blocking(move || tiling(&model, &of))
             .await
             .map_err(|error| {
                 Stop::Failed(CommandError::new(
@@ -38,19 +39,23 @@ impl Look {
                     format!("Looking ended early ({error})."),
                     "Try it again.",
                 ))
-            })?
-    }
-
-    fn look(self, places: &Places) -> Result<(), Stop> {
-        let tiling = tiling(&self.model, places)?;
+            })??;
         if let Some(folder) = &self.save {
             std::fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
         }
+        let decoders = Decoders::new(DecoderConfig::new(places.decoder.clone()));
+        let job = Job::Look {
+            tiling: Some(tiling),
+            save: self.save.is_some(),
+        };
         let mut reports = Vec::with_capacity(self.files.len());
         for file in &self.files {
             let name = file_name(file);
-            let seen = look(&read(file)?, &Limits::default(), Some(&tiling))
-                .map_err(|error| refused(&name, &error))?;
+            let looked = decoders
+                .run(&job, &read(file)?)
+                .await
+                .and_then(|output| Ok((output.report.ok_or_else(incomplete)?, output.pictures)));
+            let (report, pictures) = looked.map_err(|error| refused(&name, &error))?;
             if let Some(folder) = &self.save {
                 let number = if self.files.len() > 1 {
                     format!("{}-", reports.len() + 1)
@@ -58,15 +63,18 @@ impl Look {
                     String::new()
                 };
                 let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-                let pictures = [("upright", seen.upright_png()), ("seen", seen.seen_png())];
-                for (form, png) in pictures {
+                for (form, png) in ["upright", "seen"].into_iter().zip(pictures) {
                     let path = folder.join(format!("{number}{stem}.{form}.png"));
-                    let png = png.map_err(|error| refused(&name, &error))?;
                     std::fs::write(&path, png).map_err(|error| not_written(&path, &error))?;
                 }
             }
-            reports.push((name, seen.report));
+            reports.push((name, report));
         }
+        self.tell(&reports);
+        Ok(())
+    }
+
+    fn tell(&self, reports: &[(String, LookReport)]) {
         if self.json {
             let list: Vec<Value> = reports
                 .iter()
@@ -78,7 +86,7 @@ impl Look {
                 .collect();
             print(&format!("{}\n", Value::from(list)));
         } else {
-            for (name, report) in &reports {
+            for (name, report) in reports {
                 let mut line = format!(
                     "{name}: {}, {} x {} px",
                     report.format.name(),
@@ -108,7 +116,6 @@ impl Look {
                 print(&format!("{line}\n"));
             }
         }
-        Ok(())
     }
 }
 
@@ -125,13 +132,23 @@ fn tiling(model: &str, places: &Places) -> Result<Tiling, Stop> {
     })
 }
 
-fn refused(name: &str, error: &MediaError) -> Stop {
+fn refused(name: &str, error: &DecoderError) -> Stop {
     let failure = error.failure();
-    Stop::BadInput(CommandError {
+    let command_error = CommandError {
         code: failure.code,
         message: format!("{name}: {}", failure.message),
         next_step: failure.next_step,
-    })
+    };
+    if error.is_bad_input() {
+        Stop::BadInput(command_error)
+    } else {
+        Stop::Failed(command_error)
+    }
+}
+
+fn incomplete() -> DecoderError {
+    let detail = "its answer is incomplete".into();
+    DecoderError::Died { detail }
 }
 
 fn not_written(path: &Path, error: &std::io::Error) -> Stop {

@@ -140,19 +140,7 @@ pub fn print(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// A file's bytes, or the sentence for exit code 2.
-pub fn read(path: &PathBuf) -> Result<Vec<u8>, Stop> {
-    std::fs::read(path).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "does not exist",
-            std::io::ErrorKind::PermissionDenied => "may not be read by you",
-            std::io::ErrorKind::IsADirectory => "is a folder",
-            _ => "could not be read",
-        };
-        Stop::BadInput(CommandError::new(
-            "file_unreadable",
-            format!("{} {why}.", path.display()),
-            "Check the path.",
-        ))
-    })
+/// A picture file's bytes, never more than are taken, or the sentence for exit code 2.
+pub fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    paddock_pictures::read_file(path).map_err(|failure| Stop::BadInput(failure.into()))
 }

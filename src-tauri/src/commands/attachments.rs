@@ -9,7 +9,6 @@ use tauri::{AppHandle, State};
 use crate::{
     clipboard::{self, Pasted},
     dialogs,
-    drop::attach_files,
     error::{CommandError, Result},
 };
 
@@ -32,7 +31,7 @@ pub async fn attach_from_dialog(
     chat: State<'_, Chat>,
 ) -> Result<Vec<AttachOutcome>> {
     let paths = dialogs::pictures(&app).await;
-    Ok(attach_files(&chat, paths).await)
+    Ok(chat.attach_many(paths).await)
 }
 
 #[tauri::command]
@@ -50,7 +49,7 @@ pub async fn attach_from_clipboard(chat: State<'_, Chat>) -> Result<ClipboardCon
     Ok(match pasted {
         Pasted::Nothing => ClipboardContent::NoImage,
         Pasted::Files(paths) => ClipboardContent::Images {
-            outcomes: attach_files(&chat, paths).await,
+            outcomes: chat.attach_many(paths).await,
         },
         Pasted::Picture(png) => ClipboardContent::Images {
             outcomes: vec![chat.attach("Pasted picture.png".into(), png).await],

@@ -103,6 +103,7 @@ async fn settings_are_checked_and_survive_a_restart() {
 async fn the_data_folder_has_one_owner() {
     let s = scene().await;
     let second = Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: s.folder.path().join("data"),
         engine_program: "x".into(),
         demo_model: "x".into(),

@@ -36,6 +36,7 @@ fn resources() -> PathBuf {
 
 async fn open(folder: &Path, engine_program: &Path) -> Chat {
     Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: folder.join("data"),
         engine_program: engine_program.to_owned(),
         demo_model: resources().join("demo-model"),

@@ -266,6 +266,7 @@ async fn an_engine_that_answers_without_having_seen_the_picture_is_not_trusted()
     let folder = tempfile::tempdir().unwrap();
     let mut fake = FakeEngine::start().await;
     let config = AskConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         engine_program: fake.program(folder.path()),
         engine_builds: paddock_devices::EngineBuilds::default(),
         model: resources().join("demo-model"),

@@ -15,6 +15,7 @@ use super::*;
 async fn open(folder: &Path) -> Chat {
     let resources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src-tauri/resources");
     Chat::open(ChatConfig {
+        decoder_program: env!("CARGO_BIN_EXE_decode-worker").into(),
         data_folder: folder.join("data"),
         engine_program: "no-engine".into(),
         engine_builds: paddock_devices::EngineBuilds::default(),

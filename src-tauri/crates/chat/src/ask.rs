@@ -16,14 +16,18 @@ use paddock_engines::{
 };
 use paddock_models::fit::FitModel;
 use paddock_models::runnable;
+use paddock_pictures::{DecoderConfig, Decoders, for_one_question};
 
+use crate::ChatError;
 use crate::load_spec::{cpu_dtype, device_argument};
-use crate::{ChatError, pictures};
+use crate::pictures::image_data;
 
 /// Which model answers, and how it is loaded.
 #[derive(Debug, Clone)]
 pub struct AskConfig {
     pub engine_program: PathBuf,
+    /// The program that decodes pictures, see [`crate::ChatConfig::decoder_program`].
+    pub decoder_program: PathBuf,
     /// Engines built for GPUs.
     pub engine_builds: EngineBuilds,
     /// Folder or GGUF file.
@@ -108,24 +112,22 @@ pub async fn ask(
         return Err(ChatError::NothingToSend);
     }
     // Bad pictures are told before minutes are spent on loading a model.
-    let images = request.images;
-    let parts = tokio::task::spawn_blocking(move || {
-        images
-            .into_iter()
-            .map(|(name, bytes)| match pictures::for_one_question(&bytes) {
-                Ok(data) => Ok(PromptPart::Image(data)),
-                Err(ChatError::Refused(failure)) => Err(ChatError::Refused(Failure {
-                    message: format!("{name}: {}", failure.message),
-                    ..failure
-                })),
-                Err(error) => Err(error),
+    let decoders = Decoders::new(DecoderConfig::new(config.decoder_program.clone()));
+    let mut parts = Vec::with_capacity(request.images.len());
+    for (name, bytes) in request.images {
+        let picture = for_one_question(&decoders, &bytes).await.map_err(|error| {
+            let failure = error.failure();
+            if !error.is_bad_input() {
+                return ChatError::from(error);
+            }
+            ChatError::Refused(Failure {
+                message: format!("{name}: {}", failure.message),
+                ..failure
             })
-            .collect::<Result<Vec<_>, _>>()
-    })
-    .await
-    .map_err(|e| ChatError::TaskEnded {
-        detail: e.to_string(),
-    })??;
+        })?;
+        parts.push(PromptPart::Image(image_data(picture)));
+    }
+    drop(decoders);
     let image_count = parts.len();
 
     let mut messages = Vec::new();

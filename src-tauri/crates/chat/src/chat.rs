@@ -13,9 +13,10 @@ use paddock_conversation::{
 use paddock_devices::{DeviceReport, EngineBuilds};
 use paddock_engines::{ByDevice, Engines, EnginesConfig, SupervisorConfig};
 use paddock_models::{ModelPlaces, Models};
+use paddock_pictures::{DecoderConfig, Decoders, Pictures};
 use paddock_settings::{LiveSettings, Settings, SettingsChange};
 use paddock_store::Store;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::watch;
 
 use crate::ChatError;
 use crate::active::ActiveAnswers;
@@ -25,8 +26,6 @@ use crate::loading;
 
 /// Deleted conversations can be restored for so long; then they and their pictures are removed.
 const KEEP_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Pictures decoded at the same time: each may take a gigabyte for a moment.
-const DECODERS: usize = 2;
 /// How long the end of the app waits for answers to be written down.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
 /// Longest title kept, in characters.
@@ -39,6 +38,9 @@ pub struct ChatConfig {
     pub data_folder: PathBuf,
     /// The `paddock-engine` program.
     pub engine_program: PathBuf,
+    /// The program that decodes pictures, in a process of its own: this one, or another that calls
+    /// `paddock_decoder::worker::main`.
+    pub decoder_program: PathBuf,
     /// Engines built for GPUs.
     pub engine_builds: EngineBuilds,
     /// The folder of the model that ships with Paddock.
@@ -67,11 +69,11 @@ impl WeakChat {
 struct Inner {
     config: ChatConfig,
     store: Arc<Store>,
+    pictures: Pictures,
     engines: Engines,
     settings: LiveSettings,
     active: ActiveAnswers,
     endings: Endings,
-    decoders: Semaphore,
     models: Models,
     hub: HubSide,
 }
@@ -109,6 +111,11 @@ impl Chat {
         }));
         loading::keep(&engines, &settings.current());
         let models = Models::new(store.clone(), config.model_folders());
+        let pictures = Pictures::new(
+            store.clone(),
+            Decoders::new(DecoderConfig::new(config.decoder_program.clone())),
+            config.samples_folder.clone(),
+        );
         Ok(Self(Arc::new(Inner {
             config,
             endings: Endings::new(store.clone()),
@@ -116,7 +123,7 @@ impl Chat {
             engines,
             settings,
             active: ActiveAnswers::default(),
-            decoders: Semaphore::new(DECODERS),
+            pictures,
             models,
             hub: HubSide::default(),
         })))
@@ -125,7 +132,7 @@ impl Chat {
     /// Ends running answers (they are kept as interrupted) and the engines.
     pub async fn shutdown(&self) {
         self.0.active.close();
-        self.0.decoders.close();
+        self.0.pictures.close();
         let written = async {
             while !self.0.active.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -136,17 +143,18 @@ impl Chat {
         self.0.engines.shutdown().await;
     }
 
-    /// Leave to decode a picture; none when the window is closing.
-    pub(crate) async fn decoder(&self) -> Option<SemaphorePermit<'_>> {
-        self.0.decoders.acquire().await.ok()
-    }
-
     pub(crate) fn downgrade(&self) -> WeakChat {
         WeakChat(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The owner of the pictures.
+    #[must_use]
+    pub fn pictures(&self) -> &Pictures {
+        &self.0.pictures
     }
 
     pub(crate) fn engines(&self) -> &Engines {

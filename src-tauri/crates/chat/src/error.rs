@@ -2,10 +2,11 @@
 //!
 //! Outside: failures of an answer that had begun; they are kept with the answer.
 
-use paddock_conversation::{Failure, ImageSize, TreeError};
+use paddock_conversation::{Failure, TreeError};
 use paddock_engines::{EngineError, LoadErrorCode};
 use paddock_hub::HubError;
 use paddock_models::ModelsError;
+use paddock_pictures::PicturesError;
 use paddock_settings::SettingsError;
 use paddock_store::StoreError;
 
@@ -21,9 +22,11 @@ pub enum ChatError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Models(#[from] ModelsError),
+    #[error(transparent)]
+    Pictures(#[from] PicturesError),
     #[error("This part of the conversation cannot be shown: {0}.")]
     Tree(#[from] TreeError),
-    /// A reason that comes with its words: a picture or a model that cannot be used.
+    /// A reason that comes with its words: a model that cannot be used.
     #[error("{}", .0.message)]
     Refused(Failure),
     #[error("There is nothing to send.")]
@@ -31,21 +34,24 @@ pub enum ChatError {
     #[error("An answer is still being written in this conversation.")]
     Busy,
     #[error("{model} cannot see pictures.")]
-    ModelCannotSee { model: String },
+    ModelCannotSee {
+        model: String,
+    },
     #[error(
         "The pictures and text take about {needed} tokens, but the model's context holds {context}."
     )]
-    ContextTooSmall { needed: u32, context: u32 },
+    ContextTooSmall {
+        needed: u32,
+        context: u32,
+    },
     #[error("Only a {expected} message can be used for this.")]
-    WrongRole { expected: &'static str },
-    #[error("There is no sample picture {name:?}.")]
-    NoSample { name: String },
-    #[error(
-        "The picture of {size} pixels cannot be shown as the model sees it: its way of seeing is not known."
-    )]
-    NoPlan { size: ImageSize },
+    WrongRole {
+        expected: &'static str,
+    },
     #[error("An inner task was ended ({detail}).")]
-    TaskEnded { detail: String },
+    TaskEnded {
+        detail: String,
+    },
 }
 
 impl ChatError {
@@ -57,8 +63,7 @@ impl ChatError {
             | Self::NothingToSend
             | Self::ModelCannotSee { .. }
             | Self::ContextTooSmall { .. }
-            | Self::WrongRole { .. }
-            | Self::NoSample { .. } => true,
+            | Self::WrongRole { .. } => true,
             Self::Settings(error) => error.is_bad_input(),
             Self::Engine(error) => match error {
                 EngineError::Refused { status, .. } => (400..500).contains(status),
@@ -75,6 +80,7 @@ impl ChatError {
             },
             Self::Hub(error) => error.is_bad_input(),
             Self::Models(error) => error.is_bad_input(),
+            Self::Pictures(error) => error.is_bad_input(),
             _ => false,
         }
     }
@@ -88,6 +94,7 @@ impl ChatError {
             Self::Hub(error) => return error.failure(),
             Self::Settings(error) => return error.failure(),
             Self::Models(error) => return error.failure(),
+            Self::Pictures(error) => return error.failure(),
             Self::Refused(failure) => return failure.clone(),
             Self::Tree(TreeError::Unknown(_)) => ("noMessage", "Open the conversation again."),
             Self::Tree(_) => (
@@ -105,11 +112,6 @@ impl ChatError {
                 "Start a new chat, remove a picture, or raise the context length in the settings.",
             ),
             Self::WrongRole { .. } => ("wrongRole", "Open the conversation again."),
-            Self::NoSample { .. } => ("noSample", "Attach a picture of your own."),
-            Self::NoPlan { .. } => (
-                "noPlan",
-                "Choose a model whose way of seeing is known, such as the demo model.",
-            ),
             Self::TaskEnded { .. } => ("internal", "Try again."),
         };
         Failure::new(code, self.to_string(), next_step)

@@ -6,7 +6,6 @@ mod active;
 mod ask;
 mod bench;
 mod chat;
-mod edit;
 mod error;
 mod fitting;
 mod hub;
@@ -26,7 +25,6 @@ mod types;
 pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
 pub use bench::{BenchReport, PictureBench, bench};
 pub use chat::{Chat, ChatConfig};
-pub use edit::{PictureEdit, Region};
 pub use error::ChatError;
 pub use hub::{HubWish, default_hub_endpoint, hub_checkpoint};
 pub use learning::{FitRecord, Learned};
@@ -34,7 +32,7 @@ pub use listing::known_models;
 pub use paddock_models::{
     CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
 };
+pub use paddock_pictures::{AttachOutcome, Picture, PictureEdit, PictureForm, Region};
 pub use types::{
-    AttachOutcome, EventSink, GenerationEvent, ImagePlan, Phase, Picture, PictureForm, PromptPlan,
-    SendRequest, TurnOutcome,
+    EventSink, GenerationEvent, ImagePlan, Phase, PromptPlan, SendRequest, TurnOutcome,
 };

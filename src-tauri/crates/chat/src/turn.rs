@@ -18,9 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chat::{Chat, now_ms};
 use crate::keeping::Ending;
+use crate::pictures::image_data;
 use crate::prompt::{self, Outline, OutlinePart};
 use crate::stream::{Piece, StreamEnd, follow};
-use crate::{ChatError, EventSink, GenerationEvent, Phase, SendRequest, TurnOutcome, pictures};
+use crate::{ChatError, EventSink, GenerationEvent, SendRequest, TurnOutcome};
 
 /// A question to be kept and answered, or an old one to be answered again.
 pub(crate) enum Turn {
@@ -305,9 +306,7 @@ impl Chat {
                     ready.await?
                 }
             };
-            let messages = self
-                .blocking(move |chat| chat.read_pictures(outline))
-                .await?;
+            let messages = self.read_pictures(outline).await?;
             Ok::<_, ChatError>((engine, messages))
         };
         let ready = tokio::select! {
@@ -362,8 +361,7 @@ impl Chat {
         Ending::of_stream(end, &ids, &planned)
     }
 
-    /// Blocks.
-    fn read_pictures(&self, outline: Outline) -> Result<Vec<PromptMessage>, ChatError> {
+    async fn read_pictures(&self, outline: Outline) -> Result<Vec<PromptMessage>, ChatError> {
         // The same picture may stand in several turns.
         let mut read = HashMap::new();
         let mut messages = Vec::with_capacity(outline.messages.len());
@@ -376,7 +374,8 @@ impl Chat {
                         let data = match read.get(&image.id) {
                             Some(data) => Clone::clone(data),
                             None => {
-                                let data = pictures::for_engine(self.store(), &image.id)?;
+                                let picture = self.pictures().for_engine(image.id.clone()).await?;
+                                let data = image_data(picture);
                                 read.insert(image.id.clone(), data.clone());
                                 data
                             }

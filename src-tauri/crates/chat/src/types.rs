@@ -5,24 +5,12 @@
 use std::sync::Arc;
 
 use paddock_conversation::{
-    Attachment, ConversationId, ConversationSummary, Failure, GenerationId, ImageId, ImageSize,
-    Message, MessageId, ModelId,
+    ConversationId, ConversationSummary, Failure, GenerationId, ImageId, ImageSize, Message,
+    MessageId, ModelId,
 };
 use paddock_decode::Grid;
 use serde::{Deserialize, Serialize};
 use specta::Type;
-
-/// What became of one file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum AttachOutcome {
-    Attached { attachment: Attachment },
-    Refused { name: String, failure: Failure },
-}
 
 /// What the model will see of one picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
@@ -127,32 +115,4 @@ pub struct TurnOutcome {
     /// None for another answer to an old question.
     pub user: Option<Message>,
     pub assistant: Message,
-}
-
-/// The forms in which a page can show a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PictureForm {
-    Thumb,
-    Full,
-    /// Exactly the pixels that the chosen model gets.
-    Seen,
-}
-
-impl std::str::FromStr for PictureForm {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "thumb" => Ok(Self::Thumb),
-            "full" => Ok(Self::Full),
-            "seen" => Ok(Self::Seen),
-            _ => Err(()),
-        }
-    }
-}
-
-/// An encoded picture for a page.
-#[derive(Debug, Clone)]
-pub struct Picture {
-    pub mime: &'static str,
-    pub bytes: Vec<u8>,
 }

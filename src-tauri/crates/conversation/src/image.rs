@@ -1,6 +1,6 @@
 //! Pictures as a conversation refers to them: by id, never by path or by bytes.
 //!
-//! Outside: pixels (the media crate) and where the bytes lie (the store).
+//! Outside: pixels (the decode crate) and where the bytes lie (the store).
 
 use serde::{Deserialize, Serialize};
 use specta::Type;

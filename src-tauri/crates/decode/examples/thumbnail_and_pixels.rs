@@ -3,16 +3,14 @@
 //! Outside: reading the file, which neither side is timed for.
 //!
 //! Arguments: file, folder of a model. Every line on standard input is a job, answered with a line of JSON: `both` makes a
-//! thumbnail of 320 pixels as JPEG and the pixels the model sees, `thumbnail` only the former, `decode` the upright
-//! picture; `write PATH` keeps the pixels the model sees.
+//! thumbnail of 320 pixels as JPEG and the pixels the model sees, `decode` the upright picture, `write PATH` keeps the
+//! pixels the model sees.
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use paddock_decode::{
-    ImageSize, Limits, RgbImage, Tiling, decode_preview, decode_upright, encode_jpeg, thumbnail,
-};
+use paddock_decode::{ImageSize, Limits, RgbImage, Tiling, decode_upright, encode_jpeg, thumbnail};
 use serde_json::Value;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -37,10 +35,6 @@ fn main() -> Outcome<()> {
                 let small = encode_jpeg(&thumbnail(&upright, 320), 80)?;
                 size = pixels(&upright, &tiling).dimensions();
                 drop(small);
-            }
-            ("thumbnail", _) => {
-                let small = decode_preview(&file, &Limits::DEFAULT, 320)?;
-                drop(encode_jpeg(&small, 80)?);
             }
             ("decode", _) => drop(decode_upright(&file, &Limits::DEFAULT)?),
             ("write", path) => {

@@ -3,11 +3,17 @@
 //! Outside: reasons that have nothing to do with the picture itself, such as a missing file.
 
 use paddock_conversation::Failure;
+use serde::{Deserialize, Serialize};
 
 use crate::Format;
 
 /// Why a picture could not be taken. `Display` is the sentence; [`MediaError::next_step`] says what to do.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[non_exhaustive]
 pub enum MediaError {
     /// There is not one byte in it.
@@ -120,23 +126,13 @@ pub enum MediaError {
 }
 
 impl MediaError {
-    /// What the user is told; its code is camelCase, as the page has them.
+    /// What the user is told.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        let mut code = String::new();
-        for (index, word) in self.code().split('_').enumerate() {
-            let mut chars = word.chars();
-            match chars.next() {
-                Some(first) if index > 0 => code.extend(first.to_uppercase()),
-                Some(first) => code.push(first),
-                None => {}
-            }
-            code.push_str(chars.as_str());
-        }
-        Failure::new(code, self.to_string(), self.next_step())
+        Failure::new(self.code(), self.to_string(), self.next_step())
     }
 
-    /// A stable name for this kind of reason, for logs, tests and the UI.
+    /// A stable name for this kind of reason, camelCase, for logs, tests and the UI.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

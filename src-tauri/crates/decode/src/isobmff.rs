@@ -4,30 +4,46 @@
 //!
 //! Source: ISO/IEC 14496-12 and 23008-12. Every offset comes from the file and is checked.
 
+mod boxes;
+
+use std::collections::BTreeMap;
+
 use crate::colour::Colour;
+use boxes::{Boxes, Bytes};
+
 use crate::{ImageSize, Orientation};
 
-/// Most items a file may list; a 100-megapixel grid has a few hundred.
+/// Most items, properties, references and extents a file may list; a 100-megapixel grid has a few hundred of each.
 const MAX_ITEMS: usize = 4096;
 
-/// One picture of the file.
+/// One picture of the file. It points into the file and copies nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Picture {
+pub(crate) struct Picture<'a> {
     /// Four letters: `av01`, `hvc1`, `grid`, ...
     pub kind: [u8; 4],
     pub size: Option<ImageSize>,
-    /// Its coded bytes.
-    pub data: Vec<u8>,
-    pub icc: Option<Vec<u8>>,
+    /// Where its coded bytes lie, in order; together never longer than the file.
+    pub extents: Vec<&'a [u8]>,
+    pub icc: Option<&'a [u8]>,
     pub nclx: Option<Nclx>,
     pub bits: Option<u8>,
     rotation: Option<(usize, u8)>,
     mirror: Option<(usize, u8)>,
-    /// Pictures it is put together from, in order.
-    pub tiles: Vec<Picture>,
-    pub alpha: Option<Box<Picture>>,
+    /// Pictures it is put together from, in order: as many as its grid has cells. All their bytes together are never
+    /// longer than the file.
+    pub tiles: Vec<Picture<'a>>,
+    pub alpha: Option<Box<Picture<'a>>>,
     /// Its colours are already multiplied with its alpha.
     pub premultiplied: bool,
+}
+
+/// Why a file has no primary picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The boxes make no sense.
+    Contents,
+    /// It names the same bytes over and over, so that it would be unpacked to many times its length.
+    Repeats,
 }
 
 /// Colour by the numbers of ITU-T H.273.
@@ -39,11 +55,11 @@ pub(crate) struct Nclx {
     pub full_range: bool,
 }
 
-impl Picture {
+impl Picture<'_> {
     /// What its numbers mean: a profile comes before code points.
     pub fn colour(&self) -> Colour {
-        if let Some(icc) = &self.icc {
-            return Colour::Icc(icc.clone());
+        if let Some(icc) = self.icc {
+            return Colour::Icc(icc.to_vec());
         }
         self.nclx.map_or(Colour::Srgb, |n| Colour::CodePoints {
             primaries: u8::try_from(n.primaries).unwrap_or(2),
@@ -75,18 +91,26 @@ impl Picture {
         [O::Mirrored, O::Transversed, O::Flipped, O::Transposed][usize::from(quarters)]
     }
 
+    /// Its coded bytes in one piece.
+    #[cfg(feature = "avif")]
+    pub fn coded(&self) -> Vec<u8> {
+        self.extents.concat()
+    }
+
+    fn length(&self) -> usize {
+        self.extents.iter().map(|extent| extent.len()).sum()
+    }
+
     /// Rows and columns of a `grid`, and its size.
     pub fn grid(&self) -> Option<(usize, usize, ImageSize)> {
-        let &[_, flags, rows, columns, ref sides @ ..] = self.data.as_slice() else {
-            return None;
-        };
-        let (width_px, height_px) = if flags & 1 == 0 {
-            let mut sides = Bytes(sides);
-            (u32::from(sides.u16()?), u32::from(sides.u16()?))
-        } else {
-            let mut sides = Bytes(sides);
-            (sides.u32()?, sides.u32()?)
-        };
+        // Version, flags, rows, columns and two sides of at most four bytes
+        let payload = self.extents.iter().copied().flatten().copied().take(12);
+        let payload: Vec<u8> = payload.collect();
+        let mut payload = Bytes(&payload);
+        let _version = payload.u8()?;
+        let wide = payload.u8()? & 1 == 1;
+        let (rows, columns) = (payload.u8()?, payload.u8()?);
+        let (width_px, height_px) = (payload.id(wide)?, payload.id(wide)?);
         Some((
             usize::from(rows) + 1,
             usize::from(columns) + 1,
@@ -98,60 +122,47 @@ impl Picture {
     }
 }
 
-/// The primary picture of a file; `None` if the boxes make no sense.
-pub(crate) fn primary(file: &[u8]) -> Option<Picture> {
-    let meta = Bytes(boxes(file).find(|(kind, _)| kind == b"meta")?.1).skip(4)?;
+/// The primary picture of a file.
+pub(crate) fn primary(file: &[u8]) -> Result<Picture<'_>, Problem> {
     let mut tables = Tables {
         file,
         ..Tables::default()
     };
-    let mut primary = None;
-    for (kind, body) in boxes(meta.0) {
-        match &kind {
-            b"pitm" => {
-                let mut body = Bytes(body);
-                let version = body.u32()? >> 24;
-                primary = Some(body.id(version > 0)?);
-            }
-            b"iinf" => tables.read_infos(body)?,
-            b"iloc" => tables.read_locations(body)?,
-            b"iprp" => tables.read_properties(body)?,
-            b"iref" => tables.read_references(body)?,
-            b"idat" => tables.idat = body,
-            _ => {}
-        }
-    }
-    let primary = primary?;
+    let primary = tables.read().ok_or(Problem::Contents)?;
     let mut picture = tables.picture(primary)?;
-    for reference in tables
-        .references
-        .iter()
-        .filter(|r| &r.kind == b"auxl" && r.to.contains(&primary))
-    {
-        if tables.is_alpha(reference.from) {
-            picture.alpha = tables.picture(reference.from).map(Box::new);
-        }
+    let alpha = tables.references.iter().rev().find(|reference| {
+        &reference.kind == b"auxl"
+            && reference.to.contains(&primary)
+            && tables.is_alpha(reference.from)
+    });
+    if let Some(reference) = alpha {
+        picture.alpha = match tables.picture(reference.from) {
+            Ok(alpha) => Some(Box::new(alpha)),
+            Err(Problem::Repeats) => return Err(Problem::Repeats),
+            Err(Problem::Contents) => None,
+        };
     }
     picture.premultiplied = tables
         .references
         .iter()
         .any(|r| &r.kind == b"prem" && r.from == primary);
-    Some(picture)
+    Ok(picture)
 }
 
 #[derive(Default)]
 struct Tables<'a> {
     file: &'a [u8],
     idat: &'a [u8],
-    kinds: Vec<(u32, [u8; 4])>,
-    locations: Vec<(u32, Location)>,
+    kinds: BTreeMap<u32, [u8; 4]>,
+    locations: BTreeMap<u32, Location>,
     properties: Vec<([u8; 4], &'a [u8])>,
-    associations: Vec<(u32, Vec<usize>)>,
+    associations: BTreeMap<u32, Vec<u16>>,
     references: Vec<Reference>,
 }
 
 struct Location {
     in_idat: bool,
+    /// Offset and length.
     extents: Vec<(u64, u64)>,
 }
 
@@ -162,17 +173,41 @@ struct Reference {
 }
 
 impl<'a> Tables<'a> {
+    /// Reads the list of contents; the number of the primary picture.
+    fn read(&mut self) -> Option<u32> {
+        let meta = Boxes::new(self.file).find(|(kind, _)| kind == b"meta")?.1;
+        let meta = Bytes(meta).skip(4)?;
+        let mut primary = None;
+        for (kind, body) in Boxes::new(meta.0) {
+            match &kind {
+                b"pitm" => {
+                    let mut body = Bytes(body);
+                    let version = body.u32()? >> 24;
+                    primary = Some(body.id(version > 0)?);
+                }
+                b"iinf" => self.read_infos(body)?,
+                b"iloc" => self.read_locations(body)?,
+                b"iprp" => self.read_properties(body)?,
+                b"iref" => self.read_references(body)?,
+                b"idat" => self.idat = body,
+                _ => {}
+            }
+        }
+        primary
+    }
+
     fn read_infos(&mut self, body: &'a [u8]) -> Option<()> {
         let mut body = Bytes(body);
         let version = body.u32()? >> 24;
         body = body.skip(if version == 0 { 2 } else { 4 })?;
-        for (kind, entry) in boxes(body.0).take(MAX_ITEMS) {
+        for (kind, entry) in Boxes::new(body.0).take(MAX_ITEMS) {
             let mut entry = Bytes(entry);
             let version = entry.u32()? >> 24;
             if &kind == b"infe" && version >= 2 {
                 let id = entry.id(version > 2)?;
                 entry.u16()?;
-                self.kinds.push((id, entry.take(4)?.try_into().ok()?));
+                let kind = entry.take(4)?.try_into().ok()?;
+                self.kinds.entry(id).or_insert(kind);
             }
         }
         Some(())
@@ -185,43 +220,47 @@ impl<'a> Tables<'a> {
         let [offset, length, base, index] =
             [12, 8, 4, 0].map(|shift| usize::from(sizes >> shift) & 15);
         let count = body.id(version == 2)?;
+        // An extent of no numbers takes no bytes, so the file's length does not bound how many there are.
+        let mut left = MAX_ITEMS;
         for _ in 0..count.min(MAX_ITEMS as u32) {
             let id = body.id(version == 2)?;
             let in_idat = version > 0 && body.u16()? & 15 == 1;
             body.u16()?;
             let base = body.sized(base)?;
-            let mut extents = Vec::new();
-            for _ in 0..body.u16()? {
+            let count = usize::from(body.u16()?);
+            left = left.checked_sub(count)?;
+            let mut extents = Vec::with_capacity(count);
+            for _ in 0..count {
                 if version > 0 {
                     body.sized(index)?;
                 }
                 extents.push((base.checked_add(body.sized(offset)?)?, body.sized(length)?));
             }
-            self.locations.push((id, Location { in_idat, extents }));
+            let location = Location { in_idat, extents };
+            self.locations.entry(id).or_insert(location);
         }
         Some(())
     }
 
     fn read_properties(&mut self, body: &'a [u8]) -> Option<()> {
-        for (kind, body) in boxes(body) {
+        for (kind, body) in Boxes::new(body) {
             if &kind == b"ipco" {
-                self.properties = boxes(body).take(MAX_ITEMS).collect();
+                self.properties = Boxes::new(body).take(MAX_ITEMS).collect();
             } else if &kind == b"ipma" {
                 let mut body = Bytes(body);
                 let head = body.u32()?;
                 for _ in 0..body.u32()?.min(MAX_ITEMS as u32) {
                     let id = body.id(head >> 24 > 0)?;
                     let count = body.u8()?;
-                    let mut indices = Vec::new();
+                    let mut indices = Vec::with_capacity(usize::from(count));
                     for _ in 0..count {
-                        let index = if head & 1 == 1 {
+                        indices.push(if head & 1 == 1 {
                             body.u16()? & 0x7FFF
                         } else {
                             u16::from(body.u8()? & 0x7F)
-                        };
-                        indices.push(usize::from(index));
+                        });
                     }
-                    self.associations.push((id, indices));
+                    self.associations.entry(id).or_insert(indices);
                 }
             }
         }
@@ -231,7 +270,7 @@ impl<'a> Tables<'a> {
     fn read_references(&mut self, body: &'a [u8]) -> Option<()> {
         let mut body = Bytes(body);
         let wide = body.u32()? >> 24 > 0;
-        for (kind, entry) in boxes(body.0).take(MAX_ITEMS) {
+        for (kind, entry) in Boxes::new(body.0).take(MAX_ITEMS) {
             let mut entry = Bytes(entry);
             let from = entry.id(wide)?;
             let count = entry.u16()?;
@@ -243,60 +282,62 @@ impl<'a> Tables<'a> {
         Some(())
     }
 
-    fn properties_of(&self, id: u32) -> impl Iterator<Item = (&[u8; 4], &'a [u8])> {
-        let of_item = self
-            .associations
-            .iter()
-            .filter(move |(item, _)| *item == id);
+    fn properties_of(&self, id: u32) -> impl Iterator<Item = ([u8; 4], &'a [u8])> {
+        let of_item = self.associations.get(&id).into_iter().flatten();
         // Indices count from 1; 0 means none.
         of_item
-            .flat_map(|(_, all)| all)
-            .filter_map(|index| self.properties.get(index.checked_sub(1)?))
-            .map(|(k, b)| (k, *b))
+            .filter_map(|index| self.properties.get(usize::from(*index).checked_sub(1)?))
+            .copied()
     }
 
     fn is_alpha(&self, id: u32) -> bool {
         self.properties_of(id).any(|(kind, body)| {
             let purpose = body.get(4..).unwrap_or_default();
-            kind == b"auxC"
+            &kind == b"auxC"
                 && (purpose.starts_with(b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
                     || purpose.starts_with(b"urn:mpeg:hevc:2015:auxid:1"))
         })
     }
 
-    fn picture(&self, id: u32) -> Option<Picture> {
-        let mut picture = self.single(id)?;
-        if &picture.kind == b"grid" {
-            let tiles = self
-                .references
-                .iter()
-                .find(|r| &r.kind == b"dimg" && r.from == id)?;
-            picture.tiles = tiles
-                .to
-                .iter()
-                .take(MAX_ITEMS)
-                .map(|tile| self.single(*tile))
-                .collect::<Option<_>>()?;
-            // Colour and depth are often given for the tiles only.
-            if let Some(tile) = picture.tiles.first() {
-                picture.bits = picture.bits.or(tile.bits);
-                picture.nclx = picture.nclx.or(tile.nclx);
-                picture.icc = picture.icc.take().or_else(|| tile.icc.clone());
-            }
+    fn picture(&self, id: u32) -> Result<Picture<'a>, Problem> {
+        let mut picture = self.single(id).ok_or(Problem::Contents)?;
+        if picture.length() > self.file.len() {
+            return Err(Problem::Repeats);
         }
-        Some(picture)
+        if &picture.kind != b"grid" {
+            return Ok(picture);
+        }
+        let (rows, columns, _) = picture.grid().ok_or(Problem::Contents)?;
+        let tiles = self
+            .references
+            .iter()
+            .find(|r| &r.kind == b"dimg" && r.from == id)
+            .filter(|tiles| tiles.to.len() == rows * columns && tiles.to.len() <= MAX_ITEMS)
+            .ok_or(Problem::Contents)?;
+        let mut left = self.file.len();
+        for tile in &tiles.to {
+            let tile = self.single(*tile).ok_or(Problem::Contents)?;
+            left = left.checked_sub(tile.length()).ok_or(Problem::Repeats)?;
+            picture.tiles.push(tile);
+        }
+        // Colour and depth are often given for the tiles only.
+        if let Some(tile) = picture.tiles.first() {
+            picture.bits = picture.bits.or(tile.bits);
+            picture.nclx = picture.nclx.or(tile.nclx);
+            picture.icc = picture.icc.or(tile.icc);
+        }
+        Ok(picture)
     }
 
-    fn single(&self, id: u32) -> Option<Picture> {
-        let kind = self.kinds.iter().find(|(item, _)| *item == id)?.1;
+    fn single(&self, id: u32) -> Option<Picture<'a>> {
         let mut picture = Picture {
-            kind,
-            data: self.data(id)?,
+            kind: *self.kinds.get(&id)?,
+            extents: self.extents(id)?,
             ..Picture::default()
         };
         for (place, (kind, body)) in self.properties_of(id).enumerate() {
             let mut body = Bytes(body);
-            match kind {
+            match &kind {
                 b"ispe" => {
                     body.u32()?;
                     picture.size = Some(ImageSize {
@@ -321,7 +362,7 @@ impl<'a> Tables<'a> {
                             full_range: body.u8()? & 0x80 != 0,
                         });
                     }
-                    b"prof" | b"rICC" => picture.icc = Some(body.0.to_vec()),
+                    b"prof" | b"rICC" => picture.icc = Some(body.0),
                     _ => {}
                 },
                 _ => {}
@@ -330,8 +371,9 @@ impl<'a> Tables<'a> {
         Some(picture)
     }
 
-    fn data(&self, id: u32) -> Option<Vec<u8>> {
-        let Some((_, location)) = self.locations.iter().find(|(item, _)| *item == id) else {
+    /// The parts of the file in which an item's data lie; none if the file does not say where.
+    fn extents(&self, id: u32) -> Option<Vec<&'a [u8]>> {
+        let Some(location) = self.locations.get(&id) else {
             return Some(Vec::new());
         };
         let source = if location.in_idat {
@@ -339,112 +381,39 @@ impl<'a> Tables<'a> {
         } else {
             self.file
         };
-        let mut data = Vec::new();
-        for &(offset, length) in &location.extents {
+        let parts = location.extents.iter().map(|&(offset, length)| {
             let start = usize::try_from(offset).ok()?;
             let rest = source.get(start..).unwrap_or_default();
             // Length 0 means "to the end"; a file that was cut off gives what is left.
-            let length = if length == 0 {
-                rest.len()
-            } else {
-                rest.len().min(usize::try_from(length).ok()?)
+            let length = match length {
+                0 => rest.len(),
+                length => rest.len().min(usize::try_from(length).ok()?),
             };
-            if data.len() + length > self.file.len() {
-                return None;
-            }
-            data.extend_from_slice(&rest[..length]);
-        }
-        Some(data)
+            rest.get(..length)
+        });
+        parts.collect()
     }
 }
 
-/// Whether an extent of an item lies beyond the end of the file.
+/// Whether the file ends within a box, or a box says that it is shorter than its own head.
 pub(crate) fn cut_off(file: &[u8]) -> bool {
-    let mut at = 0usize;
-    while let Some(head) = file.get(at..at + 8) {
-        let mut head = Bytes(head);
-        let length = head.u32().unwrap_or(0) as usize;
-        if length == 0 {
-            return false;
-        }
-        if length == 1 {
-            let wide = file.get(at + 8..at + 16).and_then(|w| Bytes(w).sized(8));
-            let Some(next) = wide.and_then(|w| at.checked_add(usize::try_from(w).ok()?)) else {
-                return true;
-            };
-            at = next;
-        } else {
-            at = at.saturating_add(length.max(8));
-        }
-    }
-    at != file.len()
+    let mut boxes = Boxes::new(file);
+    boxes.by_ref().for_each(drop);
+    boxes.cut_off
 }
 
-/// The boxes that lie one behind the other in `bytes`; stops where they no longer fit.
-fn boxes(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
-    let mut rest = Bytes(bytes);
-    std::iter::from_fn(move || {
-        let all = rest.0;
-        let length = rest.u32()?;
-        let kind: [u8; 4] = rest.take(4)?.try_into().ok()?;
-        let (head, length) = match length {
-            0 => (8, all.len()),
-            1 => (16, usize::try_from(rest.sized(8)?).ok()?),
-            length => (8, length as usize),
-        };
-        // A last box that was cut off still counts: its beginning may hold what is needed.
-        let end = length.max(head).min(all.len());
-        rest = Bytes(&all[end..]);
-        Some((kind, &all[head..end]))
-    })
+/// For `tests/fuzz`: everything that can be asked of a file's boxes, without a decoder.
+#[cfg(fuzzing)]
+pub fn fuzz(file: &[u8]) {
+    let _ = cut_off(file);
+    let Ok(picture) = primary(file) else { return };
+    let parts = picture.tiles.iter().chain(picture.alpha.as_deref());
+    for part in parts.chain([&picture]) {
+        assert!(part.length() <= file.len(), "more than there is");
+        let _ = (part.grid(), part.orientation(), part.colour());
+    }
+    assert!(picture.tiles.iter().map(Picture::length).sum::<usize>() <= file.len());
 }
 
-/// Big-endian numbers from a slice.
-#[derive(Clone, Copy)]
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(count)?;
-        self.0 = tail;
-        Some(head)
-    }
-
-    fn skip(mut self, count: usize) -> Option<Self> {
-        self.take(count)?;
-        Some(self)
-    }
-
-    /// A number of 0, 4 or 8 bytes (any up to 8).
-    fn sized(&mut self, count: usize) -> Option<u64> {
-        if count > 8 {
-            return None;
-        }
-        Some(
-            self.take(count)?
-                .iter()
-                .fold(0, |n, b| (n << 8) | u64::from(*b)),
-        )
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        Some(self.take(1)?[0])
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        Some(self.sized(2)? as u16)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(self.sized(4)? as u32)
-    }
-
-    /// An item's number: four bytes in newer versions of a box, two in older ones.
-    fn id(&mut self, wide: bool) -> Option<u32> {
-        if wide {
-            self.u32()
-        } else {
-            self.u16().map(u32::from)
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

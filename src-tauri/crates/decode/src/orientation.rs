@@ -33,6 +33,12 @@ pub enum Orientation {
 }
 
 impl Orientation {
+    /// Of an Exif block that begins at its TIFF header.
+    pub(crate) fn from_exif_block(exif: &[u8]) -> Self {
+        image::metadata::Orientation::from_exif_chunk(exif)
+            .map_or(Self::Upright, |o| Self::from_exif(o.to_exif().into()))
+    }
+
     /// From the Exif number; anything but 1 to 8 counts as 1, as the standard asks of "reserved".
     #[must_use]
     pub const fn from_exif(number: u16) -> Self {

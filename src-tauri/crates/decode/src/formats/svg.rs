@@ -3,19 +3,22 @@
 //! Outside: scripts and animation.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use image::RgbImage;
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{self, ImageHrefResolver, Options, Tree, fontdb};
+use resvg::usvg::{self, ImageHrefDataResolverFn, ImageHrefResolver, Options, Tree, fontdb};
 
-use super::guard::{self, Patience};
-use super::{Stored, drawn_size};
+use super::stored::{Stored, drawn_size};
+use super::{gif_webp_bmp, jpeg, png};
 use crate::colour::too_large_for_memory;
-use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe};
+use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe, guard};
 
 /// Longest text that is parsed, after unpacking.
 const MAX_TEXT_BYTES: u64 = 32 << 20;
+/// Most pixels of all the pictures inside it together; each is unpacked as often as it is placed.
+const MAX_INNER_PIXELS: u64 = 64 << 20;
 
 fn damaged(detail: impl Into<String>) -> MediaError {
     MediaError::Damaged {
@@ -26,7 +29,7 @@ fn damaged(detail: impl Into<String>) -> MediaError {
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
     let text = unpacked(bytes)?;
-    guard::patiently(Format::Svg, Patience::Reading, move || {
+    guard::with_room(Format::Svg, || {
         let tree = parse(&text)?;
         let size = drawn_size(tree.size().width(), tree.size().height());
         Ok(Probe {
@@ -41,9 +44,9 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
     })
 }
 
-pub(super) fn decode(bytes: &[u8], size: ImageSize) -> Result<Stored, MediaError> {
+pub(crate) fn decode(bytes: &[u8], size: ImageSize) -> Result<Stored, MediaError> {
     let text = unpacked(bytes)?;
-    guard::patiently(Format::Svg, Patience::Drawing, move || {
+    guard::with_room(Format::Svg, || {
         let tree = parse(&text)?;
         let mut pixmap =
             Pixmap::new(size.width_px, size.height_px).ok_or_else(|| too_large_for_memory(size))?;
@@ -104,9 +107,10 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, MediaError> {
 }
 
 fn parse(text: &[u8]) -> Result<Tree, MediaError> {
+    let inner = Arc::new(AtomicU64::new(0));
     let mut options = Options {
         image_href_resolver: ImageHrefResolver {
-            resolve_data: ImageHrefResolver::default_data_resolver(),
+            resolve_data: within(inner.clone()),
             // A picture must not read other files or the network.
             resolve_string: Box::new(|_, _| None),
         },
@@ -116,7 +120,7 @@ fn parse(text: &[u8]) -> Result<Tree, MediaError> {
     if text.windows(5).any(|w| w == b"<text" || w == b":text") {
         options.fontdb = fonts();
     }
-    Tree::from_data(text, &options).map_err(|e| match e {
+    let tree = Tree::from_data(text, &options).map_err(|e| match e {
         usvg::Error::ElementsLimitReached => damaged("it draws more than a million shapes"),
         usvg::Error::InvalidSize => damaged("it does not say how large it is"),
         usvg::Error::NotAnUtf8Str => damaged("its text is not UTF-8"),
@@ -126,7 +130,41 @@ fn parse(text: &[u8]) -> Result<Tree, MediaError> {
                 .trim_start_matches("SVG data parsing failed cause ")
                 .to_owned(),
         ),
+    })?;
+    if inner.load(Ordering::Relaxed) > MAX_INNER_PIXELS {
+        return Err(damaged(format!(
+            "the pictures inside it have more than {} megapixels",
+            MAX_INNER_PIXELS >> 20
+        )));
+    }
+    Ok(tree)
+}
+
+/// Takes pictures inside the file while `inner`, the count of their pixels, is within bounds; says so in it if not.
+fn within(inner: Arc<AtomicU64>) -> ImageHrefDataResolverFn<'static> {
+    let resolve = ImageHrefResolver::default_data_resolver();
+    Box::new(move |mime, data, options| {
+        let probe = match Format::sniff(&data) {
+            Some(Format::Jpeg) => jpeg::probe(&data),
+            Some(Format::Png) => png::probe(&data),
+            Some(Format::Gif) => gif_webp_bmp::probe_gif(&data),
+            Some(Format::WebP) => gif_webp_bmp::probe_webp(&data),
+            // A drawing in the drawing: its pictures come here, too.
+            _ => return resolve(mime, data, options),
+        };
+        let pixels = probe.ok()?.stored.pixels();
+        let before = inner.fetch_add(pixels, Ordering::Relaxed);
+        if before.saturating_add(pixels) > MAX_INNER_PIXELS {
+            return None;
+        }
+        resolve(mime, data, options)
     })
+}
+
+/// Finds the computer's fonts, if that was not done yet. It takes up to seconds where there are many, which is no fault
+/// of a picture.
+pub(crate) fn load_fonts() {
+    fonts();
 }
 
 fn fonts() -> Arc<fontdb::Database> {

@@ -4,10 +4,10 @@
 
 use re_rav1d::dav1d::{self, PixelLayout, PlanarImageComponent as Component};
 
-use super::Stored;
+use super::stored::Stored;
 use super::yuv::{Planes, Subsampling, Weights};
 use crate::colour::{Canvas, Channels};
-use crate::isobmff::{self, Picture};
+use crate::isobmff::{self, Picture, Problem};
 use crate::{Format, ImageSize, Limits, MediaError, Note, Probe};
 
 const CUT_OFF: MediaError = MediaError::Truncated {
@@ -21,13 +21,11 @@ fn damaged(detail: &str) -> MediaError {
     }
 }
 
-fn open(bytes: &[u8]) -> Result<Picture, MediaError> {
-    isobmff::primary(bytes).ok_or_else(|| {
-        if isobmff::cut_off(bytes) {
-            CUT_OFF
-        } else {
-            damaged("its list of contents makes no sense")
-        }
+fn open(bytes: &[u8]) -> Result<Picture<'_>, MediaError> {
+    isobmff::primary(bytes).map_err(|problem| match problem {
+        Problem::Repeats => damaged("it names the same data over and over"),
+        Problem::Contents if isobmff::cut_off(bytes) => CUT_OFF,
+        Problem::Contents => damaged("its list of contents makes no sense"),
     })
 }
 
@@ -48,7 +46,7 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
     })
 }
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Stored, MediaError> {
+pub(crate) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Stored, MediaError> {
     let picture = open(bytes)?;
     if isobmff::cut_off(bytes) {
         return Err(CUT_OFF);
@@ -117,7 +115,7 @@ pub(super) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Sto
 }
 
 /// The planes of a picture, put together if it is a grid.
-fn planes(picture: &Picture, size: ImageSize, limits: &Limits) -> Result<Planes, MediaError> {
+fn planes(picture: &Picture<'_>, size: ImageSize, limits: &Limits) -> Result<Planes, MediaError> {
     let (width, height) = (size.width_px as usize, size.height_px as usize);
     if &picture.kind == b"av01" {
         let planes = decode_av1(picture, limits)?;
@@ -149,8 +147,9 @@ fn planes(picture: &Picture, size: ImageSize, limits: &Limits) -> Result<Planes,
     whole.ok_or(CUT_OFF)
 }
 
-fn decode_av1(picture: &Picture, limits: &Limits) -> Result<Planes, MediaError> {
-    if picture.data.is_empty() {
+fn decode_av1(picture: &Picture<'_>, limits: &Limits) -> Result<Planes, MediaError> {
+    let coded = picture.coded();
+    if coded.is_empty() {
         return Err(CUT_OFF);
     }
     let failed = |_| damaged("its AV1 data cannot be decoded");
@@ -160,7 +159,7 @@ fn decode_av1(picture: &Picture, limits: &Limits) -> Result<Planes, MediaError> 
     settings.set_all_layers(false);
     settings.set_frame_size_limit(u32::try_from(limits.max_pixels).unwrap_or(u32::MAX));
     let mut decoder = dav1d::Decoder::with_settings(&settings).map_err(failed)?;
-    match decoder.send_data(picture.data.clone(), None, None, None) {
+    match decoder.send_data(coded, None, None, None) {
         Ok(()) => {}
         Err(e) if e.is_again() => {}
         Err(e) => return Err(failed(e)),

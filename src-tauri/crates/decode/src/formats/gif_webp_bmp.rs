@@ -7,11 +7,76 @@ use std::io::{Cursor, ErrorKind};
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, webp::WebPDecoder};
 use image::{AnimationDecoder, DynamicImage, ImageDecoder, ImageError};
 
-use super::Stored;
+use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, Limits, MediaError, Probe, frames};
+use crate::{Format, ImageSize, Limits, MediaError, Orientation, Probe, frames};
 
-pub(super) fn decode(
+pub(crate) fn probe_gif(bytes: &[u8]) -> Result<Probe, MediaError> {
+    let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(|e| damaged(Format::Gif, e))?;
+    let (width_px, height_px) = decoder.dimensions();
+    let probe = Probe::raster(
+        Format::Gif,
+        ImageSize {
+            width_px,
+            height_px,
+        },
+        Orientation::Upright,
+    );
+    Ok(Probe {
+        frames: frames::gif(bytes).max(1),
+        alpha: true,
+        ..probe
+    })
+}
+
+pub(crate) fn probe_webp(bytes: &[u8]) -> Result<Probe, MediaError> {
+    let failed = |e| damaged(Format::WebP, e);
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
+    let (width_px, height_px) = decoder.dimensions();
+    let alpha = decoder.color_type().has_alpha();
+    // The decoder would allocate as much for metadata as a chunk claims to have.
+    let chunks = frames::webp(bytes);
+    if chunks.cut_off {
+        return Err(MediaError::Truncated {
+            format: Format::WebP,
+        });
+    }
+    let orientation = chunks
+        .exif
+        .map_or(Orientation::Upright, Orientation::from_exif_block);
+    let probe = Probe::raster(
+        Format::WebP,
+        ImageSize {
+            width_px,
+            height_px,
+        },
+        orientation,
+    );
+    Ok(Probe {
+        frames: chunks.frames.max(1),
+        alpha,
+        ..probe
+    })
+}
+
+pub(crate) fn probe_bmp(bytes: &[u8]) -> Result<Probe, MediaError> {
+    let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(|e| damaged(Format::Bmp, e))?;
+    let (width_px, height_px) = decoder.dimensions();
+    let probe = Probe::raster(
+        Format::Bmp,
+        ImageSize {
+            width_px,
+            height_px,
+        },
+        Orientation::Upright,
+    );
+    Ok(Probe {
+        alpha: decoder.color_type().has_alpha(),
+        ..probe
+    })
+}
+
+pub(crate) fn decode(
     bytes: &[u8],
     probe: &Probe,
     limits: &Limits,
@@ -91,7 +156,7 @@ fn nth(frames: image::Frames<'_>, number: u32) -> Result<DynamicImage, ImageErro
     ))
 }
 
-pub(crate) fn damaged(format: Format, problem: ImageError) -> MediaError {
+fn damaged(format: Format, problem: ImageError) -> MediaError {
     match problem {
         ImageError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {
             MediaError::Truncated { format }

@@ -6,11 +6,33 @@ use std::io::{Cursor, ErrorKind};
 
 use ::png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 
-use super::Stored;
+use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, Limits, MediaError, Probe};
+use crate::{Format, ImageSize, Limits, MediaError, Orientation, Probe, frames};
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Stored, MediaError> {
+pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
+    let mut decoder =
+        Decoder::new_with_limits(Cursor::new(bytes), ::png::Limits { bytes: 64 << 20 });
+    let info = decoder.read_header_info().map_err(damaged)?;
+    let stored = ImageSize {
+        width_px: info.width,
+        height_px: info.height,
+    };
+    let chunks = frames::png(bytes);
+    let orientation = chunks
+        .exif
+        .map_or(Orientation::Upright, Orientation::from_exif_block);
+    let alpha = matches!(info.color_type, ColorType::GrayscaleAlpha | ColorType::Rgba)
+        || chunks.transparency;
+    // One frame is taken and offered: the still picture, which is what every viewer shows.
+    Ok(Probe {
+        bits: info.bit_depth as u8,
+        alpha,
+        ..Probe::raster(Format::Png, stored, orientation)
+    })
+}
+
+pub(crate) fn decode(bytes: &[u8], probe: &Probe, limits: &Limits) -> Result<Stored, MediaError> {
     let mut decoder =
         Decoder::new_with_limits(Cursor::new(bytes), ::png::Limits { bytes: 64 << 20 });
     decoder.set_ignore_text_chunk(true);
@@ -92,7 +114,7 @@ fn colour(info: &::png::Info<'_>) -> Colour {
     }
 }
 
-pub(crate) fn damaged(problem: DecodingError) -> MediaError {
+fn damaged(problem: DecodingError) -> MediaError {
     let format = Format::Png;
     match problem {
         DecodingError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {

@@ -3,18 +3,36 @@
 //! Outside: 12-bit JPEG, which cameras do not write.
 
 use image::RgbImage;
-use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
 
-use super::{Stored, jpeg_halves};
+use super::jpeg_halves;
+use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, MediaError, Note, Probe, jpeg};
+use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe, jpeg};
 
-/// Decodes `bytes`; with `at_least_px` as small as the coding allows with the longer side still that long.
-pub(super) fn decode(
-    bytes: &[u8],
-    probe: &Probe,
-    at_least_px: Option<u32>,
-) -> Result<Stored, MediaError> {
+pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
+    let markers = jpeg::markers(bytes)?;
+    let stored = markers.size.ok_or(MediaError::Truncated {
+        format: Format::Jpeg,
+    })?;
+    if stored.height_px == 0 {
+        let detail = "its height comes after its pixels".into();
+        return Err(MediaError::Unsupported {
+            format: Format::Jpeg,
+            detail,
+        });
+    }
+    let orientation = markers
+        .exif
+        .as_deref()
+        .map_or(Orientation::Upright, Orientation::from_exif_block);
+    Ok(Probe {
+        bits: markers.bits,
+        ..Probe::raster(Format::Jpeg, stored, orientation)
+    })
+}
+
+pub(crate) fn decode(bytes: &[u8], probe: &Probe) -> Result<Stored, MediaError> {
     let markers = jpeg::markers(bytes)?;
     if probe.bits != 8 {
         return Err(unsupported(format!(
@@ -38,21 +56,6 @@ pub(super) fn decode(
     };
     let mut decoder = Decompressor::new().map_err(damaged)?;
     let header = decoder.read_header(bytes).map_err(damaged)?;
-    let scale = at_least_px
-        .filter(|_| !header.is_lossless)
-        .map_or(ScalingFactor::ONE, |edge| {
-            let long = header.width.max(header.height);
-            [
-                ScalingFactor::ONE_EIGHTH,
-                ScalingFactor::ONE_QUARTER,
-                ScalingFactor::ONE_HALF,
-            ]
-            .into_iter()
-            .find(|factor| factor.scale(long) >= edge as usize)
-            .unwrap_or(ScalingFactor::ONE)
-        });
-    decoder.set_scaling_factor(scale).map_err(damaged)?;
-    let header = header.scaled(scale);
     let (format, channels) = match header.colorspace {
         Colorspace::Gray => (PixelFormat::GRAY, Channels::Gray),
         Colorspace::CMYK | Colorspace::YCCK => (PixelFormat::CMYK, Channels::Cmyk),
@@ -69,7 +72,7 @@ pub(super) fn decode(
         &markers.icc.map_or(Colour::Srgb, Colour::Icc),
     )?;
     let pitch = header.width * format.size();
-    let halves = (scale == ScalingFactor::ONE && channels == Channels::Rgb)
+    let halves = (channels == Channels::Rgb)
         .then(|| jpeg_halves::decode(bytes, size))
         .flatten();
     let mut pixels = match halves {

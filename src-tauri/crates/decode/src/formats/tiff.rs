@@ -8,18 +8,14 @@ use ::tiff::decoder::{Decoder, DecodingResult, Limits as TiffLimits};
 use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
-use super::Stored;
+use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, Limits, MediaError};
+use crate::{Format, ImageSize, Limits, MediaError, Orientation, Probe};
 
-pub(crate) type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
+type Reader<'a> = Decoder<Cursor<&'a [u8]>>;
 
 /// Opens `bytes` at page `number`, counted from 1.
-pub(crate) fn open<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-    number: u32,
-) -> Result<Reader<'a>, MediaError> {
+fn open<'a>(bytes: &'a [u8], limits: &Limits, number: u32) -> Result<Reader<'a>, MediaError> {
     let mut bounds = TiffLimits::default();
     let most = usize::try_from(limits.max_decode_bytes).unwrap_or(usize::MAX);
     bounds.decoding_buffer_size = most;
@@ -35,7 +31,7 @@ pub(crate) fn open<'a>(
 }
 
 /// The page's channels and bits, if it is of a supported kind.
-pub(crate) fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
+fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
     match color {
         ColorType::Gray(bits) => Ok((Channels::Gray, bits)),
         // Transparency in TIFF is always the second sample of gray.
@@ -55,7 +51,7 @@ pub(crate) fn kind(color: ColorType) -> Result<(Channels, u8), MediaError> {
 }
 
 /// The colour map of a page that has one: all reds, then all greens, then all blues.
-pub(crate) fn colour_map(reader: &mut Reader<'_>) -> Result<Option<Vec<u16>>, MediaError> {
+fn colour_map(reader: &mut Reader<'_>) -> Result<Option<Vec<u16>>, MediaError> {
     let photometric = reader
         .find_tag_unsigned::<u16>(Tag::PhotometricInterpretation)
         .map_err(damaged)?;
@@ -70,7 +66,7 @@ pub(crate) fn colour_map(reader: &mut Reader<'_>) -> Result<Option<Vec<u16>>, Me
 
 /// A copy of `file` in which the current page calls its palette numbers gray: `tiff` decodes both alike but refuses the
 /// former, and the colours are looked up here.
-pub(crate) fn as_gray(file: &[u8], reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+fn as_gray(file: &[u8], reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     const PHOTOMETRIC: u64 = 262;
     let mut copy = file.to_vec();
     let little = file.starts_with(b"II");
@@ -97,7 +93,47 @@ pub(crate) fn as_gray(file: &[u8], reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     Some(copy)
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits, number: u32) -> Result<Stored, MediaError> {
+pub(crate) fn probe(bytes: &[u8], limits: &Limits, number: u32) -> Result<Probe, MediaError> {
+    let mut frames = 1;
+    let mut pages = open(bytes, limits, 1)?;
+    while pages.more_images() && frames <= limits.max_frames && pages.next_image().is_ok() {
+        frames += 1;
+    }
+    if number == 0 || number > frames {
+        return Err(MediaError::NoSuchFrame {
+            asked: number,
+            total: frames,
+        });
+    }
+    let mut reader = open(bytes, limits, number)?;
+    let (width_px, height_px) = reader.dimensions().map_err(damaged)?;
+    let palette = colour_map(&mut reader)?.is_some();
+    let (channels, bits) = if palette {
+        (Channels::Rgb, 8)
+    } else {
+        kind(reader.colortype().map_err(damaged)?)?
+    };
+    let turn = reader
+        .find_tag_unsigned::<u16>(Tag::Orientation)
+        .map_err(damaged)?
+        .unwrap_or(1);
+    let probe = Probe::raster(
+        Format::Tiff,
+        ImageSize {
+            width_px,
+            height_px,
+        },
+        Orientation::from_exif(turn),
+    );
+    Ok(Probe {
+        bits,
+        alpha: channels.alpha(),
+        frames,
+        ..probe
+    })
+}
+
+pub(crate) fn decode(bytes: &[u8], limits: &Limits, number: u32) -> Result<Stored, MediaError> {
     let mut reader = open(bytes, limits, number)?;
     let palette = colour_map(&mut reader)?;
     let without_palette;
@@ -244,7 +280,7 @@ fn broken(detail: &str) -> MediaError {
     }
 }
 
-pub(crate) fn damaged(problem: TiffError) -> MediaError {
+fn damaged(problem: TiffError) -> MediaError {
     let format = Format::Tiff;
     match problem {
         TiffError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => {

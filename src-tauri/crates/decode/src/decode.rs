@@ -2,30 +2,19 @@
 //!
 //! Outside: choosing what a model sees of them (see [`crate::tiling`]).
 
-#[cfg(feature = "avif")]
-pub(crate) mod avif;
-pub(crate) mod guard;
-#[cfg(feature = "heic")]
-pub(crate) mod heic;
-mod huffman;
-mod jpeg;
-mod jpeg_halves;
-#[cfg(feature = "pdf")]
-pub(crate) mod pdf;
-pub(crate) mod png;
-pub(crate) mod simple;
-#[cfg(feature = "svg")]
-pub(crate) mod svg;
-pub(crate) mod tiff;
-#[cfg(feature = "avif")]
-mod yuv;
-
 use image::RgbImage;
 
-#[cfg(any(feature = "svg", feature = "pdf"))]
-use crate::ImageSize;
+#[cfg(feature = "avif")]
+use crate::formats::avif;
+#[cfg(feature = "heic")]
+use crate::formats::heic;
+#[cfg(feature = "pdf")]
+use crate::formats::pdf;
+#[cfg(feature = "svg")]
+use crate::formats::svg;
+use crate::formats::{gif_webp_bmp, jpeg, png, tiff};
 use crate::probe::probe_frame;
-use crate::{Format, Limits, MediaError, Note, Orientation, Probe};
+use crate::{Format, Limits, MediaError, Note, Orientation, Probe, guard};
 
 /// A picture ready to be shown or sent: upright, sRGB, opaque, free of metadata.
 #[derive(Clone, Debug)]
@@ -40,7 +29,8 @@ pub struct Upright {
 
 /// Decodes the first frame or page of `bytes`: colours to sRGB, 8 bits, see-through parts over white, upright.
 ///
-/// Never panics and never takes more memory than [`Limits`] says.
+/// Never panics. Memory and time are bounded by [`Limits`] for pixels; what a PDF or SVG unpacks on the way, and what a
+/// decoder's own faults cost, is bounded only by the process it runs in: bytes of strangers go to the decoder crate.
 ///
 /// # Errors
 /// [`MediaError`] with the reason why the picture cannot be taken.
@@ -53,43 +43,14 @@ pub fn decode_upright(bytes: &[u8], limits: &Limits) -> Result<Upright, MediaErr
 /// # Errors
 /// As [`decode_upright`], and [`MediaError::NoSuchFrame`].
 pub fn decode_frame(bytes: &[u8], limits: &Limits, number: u32) -> Result<Upright, MediaError> {
-    decode(bytes, limits, number, None)
-}
-
-/// Decodes a preview whose longer side is at most `max_edge_px`, at less cost than the whole picture where the format
-/// allows. Good for looking at, not for showing to a model.
-///
-/// # Errors
-/// As [`decode_upright`].
-pub fn decode_preview(
-    bytes: &[u8],
-    limits: &Limits,
-    max_edge_px: u32,
-) -> Result<RgbImage, MediaError> {
-    let upright = decode(bytes, limits, 1, Some(max_edge_px.max(1)))?;
-    Ok(crate::thumbnail(&upright.image, max_edge_px))
-}
-
-/// Pixels as a decoder gives them, and what was done to get them.
-pub(crate) struct Stored {
-    pub image: RgbImage,
-    pub notes: Vec<Note>,
-    /// The decoder has already turned it upright.
-    pub turned: bool,
-}
-
-fn decode(
-    bytes: &[u8],
-    limits: &Limits,
-    number: u32,
-    at_least_px: Option<u32>,
-) -> Result<Upright, MediaError> {
     let probe = probe_frame(bytes, limits, number)?;
     let stored = guard::unwinding(probe.format, || match probe.format {
-        Format::Jpeg => jpeg::decode(bytes, &probe, at_least_px),
+        Format::Jpeg => jpeg::decode(bytes, &probe),
         Format::Png => png::decode(bytes, &probe, limits),
         Format::Tiff => tiff::decode(bytes, limits, number),
-        Format::WebP | Format::Gif | Format::Bmp => simple::decode(bytes, &probe, limits, number),
+        Format::WebP | Format::Gif | Format::Bmp => {
+            gif_webp_bmp::decode(bytes, &probe, limits, number)
+        }
         #[cfg(feature = "avif")]
         Format::Avif => avif::decode(bytes, &probe, limits),
         #[cfg(feature = "heic")]
@@ -132,16 +93,9 @@ fn decode(
     })
 }
 
-/// The size a vector picture of `width` x `height` is drawn at: its own, but with a longer side of 1,024 to 4,096
-/// pixels, so that small icons and posters can be read alike.
-#[cfg(any(feature = "svg", feature = "pdf"))]
-pub(crate) fn drawn_size(width: f32, height: f32) -> ImageSize {
-    let long = f64::from(width.max(height)).max(f64::MIN_POSITIVE);
-    let scale = long.clamp(1024.0, 4096.0) / long;
-    // The cast keeps to the range of u32 and makes 0 of NaN.
-    let side = |side: f32| ((f64::from(side) * scale).round() as u32).clamp(1, 4096);
-    ImageSize {
-        width_px: side(width),
-        height_px: side(height),
-    }
+/// Does ahead, once for a process, what takes long for reasons that no picture has: finding the computer's fonts, which
+/// an SVG with words in it needs. Decoding does it otherwise.
+pub fn prepare() {
+    #[cfg(feature = "svg")]
+    svg::load_fonts();
 }

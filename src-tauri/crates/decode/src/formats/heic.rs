@@ -4,17 +4,28 @@
 
 use heic_decoder::{ColorInfo, HeifError, RgbOptions};
 
-use super::Stored;
+use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
-use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe, isobmff};
+use crate::isobmff::{self, Problem};
+use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe};
 
 pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
+    // Before the decoder gets it: that would unpack one tile as often as it is named.
+    let orientation = match isobmff::primary(bytes) {
+        Ok(picture) => picture.orientation(),
+        Err(Problem::Contents) => Orientation::Upright,
+        Err(Problem::Repeats) => {
+            return Err(MediaError::Damaged {
+                format: Format::Heic,
+                detail: "it names the same data over and over".into(),
+            });
+        }
+    };
     let info = heic_decoder::probe(bytes).map_err(|e| damaged(bytes, &e))?;
     let size = |width: usize, height: usize| ImageSize {
         width_px: u32::try_from(width).unwrap_or(u32::MAX),
         height_px: u32::try_from(height).unwrap_or(u32::MAX),
     };
-    let orientation = isobmff::primary(bytes).map_or(Orientation::Upright, |p| p.orientation());
     Ok(Probe {
         format: Format::Heic,
         stored: size(info.coded_width, info.coded_height),
@@ -26,7 +37,7 @@ pub(crate) fn probe(bytes: &[u8]) -> Result<Probe, MediaError> {
     })
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Stored, MediaError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Stored, MediaError> {
     let failed = |e| damaged(bytes, &e);
     let image = heic_decoder::decode(bytes).map_err(failed)?;
     let size = ImageSize {

@@ -8,16 +8,16 @@ use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings};
 use image::RgbImage;
 
-use super::guard::{self, Patience};
-use super::{Stored, drawn_size};
+use super::stored::{Stored, drawn_size};
 use crate::colour::too_large_for_memory;
-use crate::{Format, MediaError, Note, Orientation, Probe};
+use crate::{Format, MediaError, Note, Orientation, Probe, guard};
 
 /// A point is 1/72 inch, so this makes 144 dots an inch.
 const PIXELS_PER_POINT: f32 = 2.0;
 
 fn open(bytes: &[u8]) -> Result<Pdf, MediaError> {
     let format = Format::Pdf;
+    // The one copy: hayro keeps the file.
     Pdf::new(bytes.to_vec()).map_err(|e| match e {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             MediaError::Locked { format }
@@ -35,9 +35,8 @@ fn open(bytes: &[u8]) -> Result<Pdf, MediaError> {
 
 /// Checks that page `number` exists and says how large it will be drawn.
 pub(crate) fn probe(bytes: &[u8], number: u32) -> Result<Probe, MediaError> {
-    let bytes = bytes.to_vec();
-    guard::patiently(Format::Pdf, Patience::Reading, move || {
-        let pdf = open(&bytes)?;
+    guard::with_room(Format::Pdf, || {
+        let pdf = open(bytes)?;
         let pages = pdf.pages();
         let total = u32::try_from(pages.len()).unwrap_or(u32::MAX);
         if total == 0 {
@@ -67,11 +66,10 @@ pub(crate) fn probe(bytes: &[u8], number: u32) -> Result<Probe, MediaError> {
     })
 }
 
-pub(super) fn decode(bytes: &[u8], probe: &Probe, number: u32) -> Result<Stored, MediaError> {
-    let bytes = bytes.to_vec();
+pub(crate) fn decode(bytes: &[u8], probe: &Probe, number: u32) -> Result<Stored, MediaError> {
     let size = probe.stored;
-    guard::patiently(Format::Pdf, Patience::Drawing, move || {
-        let pdf = open(&bytes)?;
+    guard::with_room(Format::Pdf, || {
+        let pdf = open(bytes)?;
         let page = pdf.pages().get(number.saturating_sub(1) as usize);
         let page = page.ok_or(MediaError::NoSuchFrame {
             asked: number,
