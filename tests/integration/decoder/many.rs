@@ -35,7 +35,7 @@ async fn pictures_wait_on_the_disk_and_come_in_their_order() {
         std::fs::write(&path, bytes).unwrap();
         paths.push(path);
     }
-    let store = Arc::new(Store::open(&folder.path().join("data")).unwrap());
+    let store = Arc::new(Store::open(&folder.path().join("data"), 0).unwrap());
     let pictures = Pictures::new(store, decoders(), folder.path().to_owned());
     let before = memory("VmHWM").max(memory("VmRSS"));
     let mut outcomes = Box::pin(pictures.attach_many(paths, true));
