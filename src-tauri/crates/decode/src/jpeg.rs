@@ -1,6 +1,6 @@
 //! The markers of a JPEG file: what can be known without decoding it.
 //!
-//! Outside: decoding (see `decode/jpeg.rs`).
+//! Outside: decoding (see `formats/jpeg.rs`).
 //!
 //! Source: ITU-T T.81 annex B; ICC.1:2010 annex B.4; CIPA DC-007 (multi-picture format).
 
@@ -11,8 +11,6 @@ use crate::{Format, ImageSize, MediaError};
 pub(crate) struct Markers {
     pub size: Option<ImageSize>,
     pub bits: u8,
-    pub components: u8,
-    pub scans: u32,
     /// Exif block, beginning at its TIFF header.
     pub exif: Option<Vec<u8>>,
     pub icc: Option<Vec<u8>>,
@@ -35,6 +33,7 @@ const CUT_OFF: MediaError = MediaError::Truncated {
 pub(crate) fn markers(bytes: &[u8]) -> Result<Markers, MediaError> {
     let mut found = Markers::default();
     let mut icc: Vec<(u8, &[u8])> = Vec::new();
+    let mut scans = 0;
     let mut at = 2;
     while let Some(marker) = next_marker(bytes, &mut at) {
         match marker {
@@ -52,19 +51,18 @@ pub(crate) fn markers(bytes: &[u8]) -> Result<Markers, MediaError> {
         match marker {
             // Start of frame of every coding process, but not DHT (C4), JPG (C8), DAC (CC)
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF if found.size.is_none() => {
-                let &[bits, h1, h0, w1, w0, components, ..] = body else {
+                let &[bits, h1, h0, w1, w0, _, ..] = body else {
                     return Err(CUT_OFF);
                 };
                 found.bits = bits;
-                found.components = components;
                 found.size = Some(ImageSize {
                     width_px: u16::from_be_bytes([w1, w0]).into(),
                     height_px: u16::from_be_bytes([h1, h0]).into(),
                 });
             }
             0xDA => {
-                found.scans += 1;
-                if found.scans > MAX_SCANS {
+                scans += 1;
+                if scans > MAX_SCANS {
                     let detail = format!("it has more than {MAX_SCANS} scans");
                     return Err(MediaError::Damaged {
                         format: Format::Jpeg,
@@ -98,7 +96,7 @@ pub(crate) fn markers(bytes: &[u8]) -> Result<Markers, MediaError> {
 }
 
 /// The next marker's code; skips fill bytes and coded pixels.
-pub(crate) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
+fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         let skipped = memchr::memchr(0xFF, bytes.get(*at..)?)?;
         *at += skipped;
@@ -115,7 +113,7 @@ pub(crate) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
 }
 
 /// The body of the segment whose length field is at `at`, and moves on behind it.
-pub(crate) fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
+fn segment<'a>(bytes: &'a [u8], at: &mut usize) -> Option<&'a [u8]> {
     let &[high, low] = bytes.get(*at..*at + 2)? else {
         return None;
     };

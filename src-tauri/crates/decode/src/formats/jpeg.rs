@@ -5,7 +5,6 @@
 use image::RgbImage;
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
 
-use super::jpeg_halves;
 use super::stored::Stored;
 use crate::colour::{Canvas, Channels, Colour};
 use crate::{Format, ImageSize, MediaError, Note, Orientation, Probe, jpeg};
@@ -72,27 +71,18 @@ pub(crate) fn decode(bytes: &[u8], probe: &Probe) -> Result<Stored, MediaError> 
         &markers.icc.map_or(Colour::Srgb, Colour::Icc),
     )?;
     let pitch = header.width * format.size();
-    let halves = (channels == Channels::Rgb)
-        .then(|| jpeg_halves::decode(bytes, size))
-        .flatten();
-    let mut pixels = match halves {
-        Some(pixels) => pixels,
-        None => {
-            // The canvas has found out that there is memory for it.
-            let mut pixels = vec![0; pitch * header.height];
-            let target = Image {
-                pixels: pixels.as_mut_slice(),
-                width: header.width,
-                pitch,
-                height: header.height,
-                format,
-            };
-            if let Err(problem) = decoder.decompress(bytes, target) {
-                notes.push(harmless(problem)?);
-            }
-            pixels
-        }
+    // The canvas has found out that there is memory for it.
+    let mut pixels = vec![0; pitch * header.height];
+    let target = Image {
+        pixels: pixels.as_mut_slice(),
+        width: header.width,
+        pitch,
+        height: header.height,
+        format,
     };
+    if let Err(problem) = decoder.decompress(bytes, target) {
+        notes.push(harmless(problem)?);
+    }
     if markers.adobe && channels == Channels::Cmyk {
         pixels.iter_mut().for_each(|ink| *ink = 255 - *ink);
     }

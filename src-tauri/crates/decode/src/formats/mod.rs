@@ -17,6 +17,3 @@ pub(crate) mod svg;
 pub(crate) mod tiff;
 #[cfg(feature = "avif")]
 mod yuv;
-
-mod huffman;
-mod jpeg_halves;
