@@ -18,9 +18,7 @@ use crate::chat::{Chat, now_ms};
 use crate::model::ResolvedModel;
 use crate::prompt::{self, Outline, OutlinePart};
 use crate::stream::{Piece, StreamEnd, follow};
-use crate::{
-    ChatError, EventSink, GenerationEvent, Phase, SendRequest, Settings, TurnOutcome, pictures,
-};
+use crate::{ChatError, EventSink, GenerationEvent, SendRequest, Settings, TurnOutcome, pictures};
 
 /// A question to be kept and answered, or an old one to be answered again.
 pub(crate) enum Turn {
