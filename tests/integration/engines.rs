@@ -248,10 +248,10 @@ async fn an_answer_is_ended_only_by_who_says_so() {
             .restart(Seat::Chosen, spec("a"), need(6), false)
             .await,
         s.engines
-            .restart(Seat::Beside, spec("b"), need(6), false)
+            .restart(Seat::Beside, spec("b"), need(11), false)
             .await,
         s.engines
-            .lease(Seat::Beside, spec("b"), need(6))
+            .lease(Seat::Beside, spec("b"), need(11))
             .await
             .map(drop),
         // Loaded otherwise is another load.
