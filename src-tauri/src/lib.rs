@@ -11,6 +11,7 @@ mod drop;
 mod error;
 mod events;
 mod places;
+mod platform;
 mod scheme;
 mod window;
 
@@ -22,6 +23,6 @@ use clap::Parser;
 pub fn main() -> ExitCode {
     match cli::Arguments::parse().command {
         Some(command) => cli::run(command),
-        None => window::run(),
+        None => platform::prepare().map_or_else(|stop| stop, |()| window::run()),
     }
 }
