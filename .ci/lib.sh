@@ -14,8 +14,12 @@ fail() { printf '%s\n' "$*" >&2; exit 1; }
 
 # --- what the machine must have -----------------------------------------------------------------
 
-need_toolchains() {
+find_cargo() {
     command -v cargo >/dev/null 2>&1 || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
+}
+
+need_toolchains() {
+    find_cargo
     command -v cargo >/dev/null 2>&1 || fail "Rust is missing. Install it from https://rustup.rs and run this again."
     command -v npm >/dev/null 2>&1 || fail "Node.js (20 or newer) with npm is missing. Install it from https://nodejs.org and run this again."
     node_major=$(node -p 'process.versions.node.split(".")[0]')
@@ -47,6 +51,7 @@ need_packages() {
 }
 
 build_packages="build-essential cmake nasm pkg-config patch libssl-dev libdbus-1-dev libwebkit2gtk-4.1-dev"
+package_packages="dpkg-dev rpm librsvg2-bin"
 test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0 dbus gnome-keyring"
 
 # --- never stale ---------------------------------------------------------------------------------
@@ -85,6 +90,8 @@ not_alone() { exec 9>&-; }
 # paddock-chat's own tests want tokio with its test clock, with which everything above tokio would be compiled a second time.
 app_selection="--workspace --exclude paddock-chat"
 app_sources="Cargo.toml Cargo.lock src-tauri tests ui/dist"
+engine_sources="src-tauri/engine/src src-tauri/engine/tests src-tauri/engine/Cargo.toml src-tauri/engine/Cargo.lock src-tauri/crates/protocol src-tauri/crates/checkpoint src-tauri/crates/conversation src-tauri/crates/decode"
+logs=$cache/target/logs
 
 app_cargo() { (cd "$root" && CARGO_TARGET_DIR=$cache/target/app cargo "$@"); }
 engine_cargo() { (cd "$engine_dir" && CARGO_TARGET_DIR=$cache/target/engine cargo "$@"); }
@@ -108,25 +115,93 @@ build_ui() {
     printf '%s\n' "$contents" > "$stamp"
 }
 
-build_engine() {
-    "$engine_dir/prepare"
-    freshen engine src-tauri/engine/src src-tauri/engine/tests src-tauri/engine/Cargo.toml src-tauri/engine/Cargo.lock src-tauri/crates/protocol
-    [ -x "$cache/target/engine/release/paddock-engine" ] || say "Building the engine (the first time takes about 12 minutes on two cores)"
-    engine_cargo build --release --locked --quiet || fail "The engine did not build."
-    put "$cache/target/engine/release/paddock-engine"
+# Builds what is named, `engine` and `app`, side by side. `app` needs build_ui: the pages are compiled in.
+build() {
+    mkdir -p "$logs"
+    for program in "$@"; do
+        : > "$logs/$program"
+        # shellcheck disable=SC2086 # lists of words on purpose
+        case $program in
+            engine)
+                "$engine_dir/prepare"
+                freshen engine $engine_sources ;;
+            app) freshen app $app_sources ;;
+        esac
+    done
+    before=$(made_of)
+    # cargo's own bar needs a terminal to itself, so what it counts is read from its log.
+    tell_progress "$@" 9>&- &
+    teller=$!
+    export root engine_dir cache logs app_selection
+    status=0
+    CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=120 CARGO_TERM_COLOR=never \
+        make --silent --no-print-directory -j "$(getconf _NPROCESSORS_ONLN)" -f "$root/.ci/programs.mk" "$@" || status=$?
+    kill "$teller" 2>/dev/null || true
+    wait "$teller" 2>/dev/null || true
+    if [ "$status" != 0 ]; then
+        for program in "$@"; do
+            tr '\r' '\n' < "$logs/$program" | grep -vE '^ *(Building|Compiling|Downloading|Downloaded|Fresh|Finished|Updating|Locking|Adding) |^$' >&2 || true
+        done
+        fail "The programs did not build: $*"
+    fi
+    for program in "$@"; do
+        case $program in
+            engine) put "$cache/target/engine/release/paddock-engine" ;;
+            app)
+                put "$cache/target/app/release/paddock"
+                mkdir -p "$bin/demo-model" "$bin/samples"
+                cp -u "$root"/src-tauri/resources/demo-model/* "$bin/demo-model/"
+                cp -u "$root"/src-tauri/resources/samples/* "$bin/samples/" ;;
+        esac
+    done
+    [ "$*" != "engine app" ] || printf '%s\n' "$before" > "$bin/.made-of"
 }
 
-# Needs build_ui: the pages are compiled in.
-build_app() {
-    # shellcheck disable=SC2086 # lists of words on purpose
-    freshen app $app_sources
-    [ -x "$cache/target/app/release/paddock" ] || say "Building the app (the first time takes some minutes)"
-    # Selected as the tests are: another selection would mean other features, and compiling most of it once more.
-    app_cargo build --release --locked --quiet $app_selection --bin paddock || fail "The app did not build."
-    put "$cache/target/app/release/paddock"
-    mkdir -p "$bin/demo-model" "$bin/samples"
-    cp -u "$root"/src-tauri/resources/demo-model/* "$bin/demo-model/"
-    cp -u "$root"/src-tauri/resources/samples/* "$bin/samples/"
+# How far cargo is, from its log: "123 of 645 (candle-core)"; nothing before it has counted.
+progress() {
+    tail -c 8000 "$1" 2>/dev/null | tr '\r' '\n' \
+        | sed -n 's|.*\] \([0-9]*\)/\([0-9]*\): \([^ ,(]*\).*|\1 of \2 (\3)|p' | tail -n 1
+}
+
+# On a terminal one line that changes, elsewhere a line a minute; nothing for a build that ends within seconds.
+tell_progress() {
+    waited=0
+    while sleep 1; do
+        kill -0 $$ 2>/dev/null || return 0
+        waited=$((waited + 1))
+        [ "$waited" -ge 3 ] || continue
+        line=
+        for program in "$@"; do
+            count=$(progress "$logs/$program")
+            [ -z "$count" ] || line="$line${line:+, }$program $count"
+        done
+        [ -n "$line" ] || continue
+        line="Building for $((waited / 60)):$(printf %02d $((waited % 60))): $line"
+        if [ -t 2 ]; then
+            printf '\r\033[K%.*s' "$(($(tput cols 2>/dev/null || echo 80) - 1))" "$line" >&2
+        elif [ $((waited % 60)) = 0 ]; then
+            printf '%s\n' "$line" >&2
+        fi
+    done
+}
+
+# What a finished build was made of: names, times and sizes of all sources, which is what cargo compares too, and the compiler.
+made_of() {
+    (
+        cd "$root"
+        echo "$root"
+        rustc --version
+        find Cargo.toml Cargo.lock run .ci tests/Cargo.toml src-tauri ui \
+            -type d \( -name target -o -name node_modules -o -path ui/dist -o -path src-tauri/gen -o -path src-tauri/engine/.cargo \) -prune \
+            -o -type f -printf '%p %T@ %s\n' | LC_ALL=C sort
+    ) 2>/dev/null | sha256sum
+}
+
+# Whether this checkout's programs are of these sources. Where find cannot print times the answer is no.
+is_finished() {
+    [ -x "$bin/paddock" ] && [ -x "$bin/paddock-engine" ] || return 1
+    find "$root/run" -printf '' 2>/dev/null || return 1
+    [ "$(cat "$bin/.made-of" 2>/dev/null)" = "$(made_of)" ]
 }
 
 # The shared folder may be written by another checkout at any time: what is run is this checkout's copy.

@@ -11,6 +11,7 @@ mod drop;
 mod error;
 mod events;
 mod places;
+mod platform;
 mod scheme;
 mod window;
 
@@ -29,6 +30,6 @@ pub fn main() -> ExitCode {
     }
     match cli::Arguments::parse().command {
         Some(command) => cli::run(command),
-        None => window::run(),
+        None => platform::prepare().map_or_else(|stop| stop, |()| window::run()),
     }
 }

@@ -336,3 +336,79 @@ async fn whole(head: &Head, mut events: mpsc::Receiver<Event>) -> Response {
         "The engine stopped in the middle of the answer.",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    const TOKEN: &str = "a-token-of-this-start";
+
+    fn headers(host: Option<&str>, token: Option<&str>, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut put = |name, value: Option<String>| {
+            if let Some(value) = value {
+                headers.insert(name, HeaderValue::from_str(&value).unwrap());
+            }
+        };
+        put(header::HOST, host.map(str::to_owned));
+        put(
+            header::AUTHORIZATION,
+            token.map(|token| format!("Bearer {token}")),
+        );
+        put(header::ORIGIN, origin.map(str::to_owned));
+        headers
+    }
+
+    fn is_admitted(host: Option<&str>, token: Option<&str>, origin: Option<&str>) -> bool {
+        admit(TOKEN, &headers(host, token, origin)).is_ok()
+    }
+
+    #[test]
+    fn the_app_is_admitted() {
+        assert!(is_admitted(Some("127.0.0.1:4321"), Some(TOKEN), None));
+        assert!(is_admitted(Some("localhost"), Some(TOKEN), None));
+    }
+
+    #[test]
+    fn a_wrong_token_is_refused() {
+        for token in [
+            None,
+            Some(""),
+            Some("a-token-of-this-star"),
+            Some("a-token-of-this-start!"),
+            Some("A-TOKEN-OF-THIS-START"),
+        ] {
+            assert!(
+                !is_admitted(Some("127.0.0.1:4321"), token, None),
+                "{token:?}"
+            );
+        }
+    }
+
+    /// Not even the right token helps a page, which sends its `Origin`, or a name that was made to point at loopback.
+    #[test]
+    fn a_page_in_a_browser_is_refused() {
+        for origin in [
+            "https://evil.example",
+            "http://127.0.0.1:4321",
+            "http://localhost",
+            "null",
+        ] {
+            assert!(
+                !is_admitted(Some("127.0.0.1:4321"), Some(TOKEN), Some(origin)),
+                "{origin}"
+            );
+        }
+        for host in [
+            None,
+            Some(""),
+            Some("evil.example:4321"),
+            Some("127.0.0.1.evil.example"),
+            Some("localhost.evil.example:80"),
+        ] {
+            assert!(!is_admitted(host, Some(TOKEN), None), "{host:?}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod download;
 mod fit;
 mod loading;
 mod look;
+mod manual;
 mod models;
 
 use std::{
@@ -44,6 +45,9 @@ pub enum Command {
     Bench(bench::Bench),
     /// Say whether a model fits this computer, or an imagined one, before anything is downloaded.
     Fit(fit::Fit),
+    /// Write the manual pages and the shell completions into a folder.
+    #[command(hide = true)]
+    Manual(manual::Manual),
 }
 
 /// Why a command did not do what it was asked.
@@ -86,6 +90,7 @@ pub fn run(command: Command) -> ExitCode {
             Command::Models(models) => models.run(&places).await,
             Command::Bench(bench) => bench.run(&places).await,
             Command::Fit(fit) => fit.run(&places).await,
+            Command::Manual(manual) => manual.run(),
         }
     });
     let (code, error) = match outcome {
