@@ -9,10 +9,10 @@ mod view;
 
 use std::path::{Path, PathBuf};
 
-use paddock_protocol::engine::LoadErrorCode;
-use serde_json::Value;
 use self::view::View;
 use crate::failure::LoadFailure;
+use paddock_protocol::engine::LoadErrorCode;
+use serde_json::Value;
 
 /// Tokens of context when the command line does not say.
 pub const DEFAULT_CONTEXT: u32 = 8192;
