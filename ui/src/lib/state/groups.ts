@@ -1,5 +1,6 @@
 // How models are listed: what can be asked now, what other programs left on this computer, what can be had. Pure functions.
 import type { CatalogueLine, ModelEntry, ModelSource } from "../ipc";
+import { holdsWords } from "../text/marks";
 
 /** What the picker offers from the catalogue. */
 const MOST_OFFERS = 3;
@@ -27,17 +28,9 @@ export interface PickerGroups {
   offers: CatalogueLine[];
 }
 
-function holds(text: string, filter: string): boolean {
-  const plain = text.toLowerCase();
-  return filter
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => plain.includes(word));
-}
-
 export function pickerGroups(models: readonly ModelEntry[], catalogue: readonly CatalogueLine[], filter: string): PickerGroups {
   const wanted = filter.trim();
-  const matching = models.filter((model) => holds(`${model.name} ${model.architecture} ${model.place} ${SOURCE_NAMES[model.source]}`, wanted));
+  const matching = models.filter((model) => holdsWords(`${model.name} ${model.architecture} ${model.place} ${SOURCE_NAMES[model.source]}`, wanted));
   const ready = matching.filter((model) => model.ready && !isFound(model));
   const here = matching.filter((model) => !ready.includes(model));
   const offers = catalogue.filter((line) => obtainable(line) && matchesLine(line, wanted)).slice(0, MOST_OFFERS);
@@ -50,7 +43,7 @@ export function obtainable(line: CatalogueLine): boolean {
 }
 
 export function matchesLine(line: CatalogueLine, filter: string): boolean {
-  return holds(`${line.name} ${line.repository ?? ""} ${line.description} ${line.licence?.name ?? ""}`, filter.trim());
+  return holdsWords(`${line.name} ${line.repository ?? ""} ${line.description} ${line.licence?.name ?? ""}`, filter.trim());
 }
 
 export interface CatalogueGroups {

@@ -1,0 +1,46 @@
+// The end of an answer that is still written: half a link, an open `**`, the first line of a table. What it most likely will
+// be is shown, so that nothing flips from one kind to another with every word. Only the last blocks come here.
+import remend from "remend";
+
+import { OPEN_END } from "./syntax";
+
+/** One or two lines that may begin a table; a list's mark, a rule or an underline without anything after it; half a fence. */
+const HALF_TABLE = /(?:^|\n)[ \t]*\|[^\n]*(?:\n[ \t]*\|?[ \t]*[-:][-:| \t]*)?$/;
+const HALF_MARK = /(?:^|\n)[ \t>]*(?:[-*+=_#]+|\d{1,9}[.)]?|`{1,3}|~{1,3}|>|\[|\[\^[^\]\n]*|\[\^[^\]\n]*\])[ \t]*$/;
+const HALF_PICTURE = /!\[([^\]\n]*)(?:\]\([^)\n]*|\])?$/;
+const HALF_EMPHASIS = /(^|\s)[*_~]{1,3}$/;
+const FORMULA_ENDS: [begin: string, end: string][] = [
+  ["$$", "$$"],
+  ["\\[", "\\]"],
+  ["\\(", "\\)"],
+];
+
+function opensFormula(text: string): boolean {
+  return FORMULA_ENDS.some(([begin, end]) => {
+    const at = begin === end ? (text.split(begin).length % 2 === 0 ? text.lastIndexOf(begin) : -1) : text.lastIndexOf(begin);
+    return at >= 0 && (begin === end || !text.includes(end, at)) && text.slice(at + begin.length).trim() !== "" && !insideCode(text, at);
+  });
+}
+
+function insideCode(text: string, at: number): boolean {
+  return text.slice(text.lastIndexOf("\n\n", at) + 1, at).split("`").length % 2 === 0;
+}
+
+/** `kind` is the kind of the last block as far as it is known. */
+export function mend(text: string, kind: string): string {
+  // Code and formulas are shown as they come.
+  if (kind === "code") return text;
+  if (opensFormula(text)) return text + OPEN_END;
+  let shown = text;
+  if (kind !== "table") shown = shown.replace(HALF_TABLE, "");
+  shown = shown.replace(HALF_MARK, "").replace(HALF_PICTURE, "$1").replace(HALF_EMPHASIS, "$1");
+  return remend(shown, {
+    linkMode: "text-only",
+    images: false,
+    htmlTags: false,
+    katex: false,
+    inlineKatex: false,
+    comparisonOperators: false,
+    singleTilde: false,
+  });
+}

@@ -1,0 +1,106 @@
+// The Markdown that models write, as far as marked does not know it: formulas, footnotes, a few tags in pairs. HTML is no
+// syntax here: it stays text, so nothing that was written is swallowed.
+import { Lexer, Marked, type Token, type TokenizerExtension, type TokensList } from "marked";
+
+/** A code point that never is a character; stands at the end of an answer that is still written, in place of the end of an open formula. */
+export const OPEN_END = "\uFDD0";
+
+const LABEL = String.raw`\[\^([^\]\s]{1,64})\]`;
+
+function first(source: string, ...wanted: RegExp[]): number | undefined {
+  const found = wanted.map((one) => source.search(one)).filter((at) => at >= 0);
+  return found.length > 0 ? Math.min(...found) : undefined;
+}
+
+const FORMULA_BLOCKS = [/^ {0,3}\$\$((?:(?!\$\$)[\s\S])+)(\$\$|\uFDD0)[ \t]*(?:\n|$)/, /^ {0,3}\\\[((?:(?!\\\])[\s\S])+)(\\\]|\uFDD0)[ \t]*(?:\n|$)/];
+
+const formulaBlock: TokenizerExtension = {
+  name: "formulaBlock",
+  level: "block",
+  // A formula on lines of its own ends the paragraph above it.
+  start: (source) => first(source, /(?<=\n) {0,3}(?:\$\$|\\\[)/),
+  tokenizer(source) {
+    for (const pattern of FORMULA_BLOCKS) {
+      const found = pattern.exec(source);
+      if (found?.[1]?.trim()) return { type: "formulaBlock", raw: found[0], tex: found[1].trim(), open: found[2] === OPEN_END };
+    }
+    return undefined;
+  },
+};
+
+// `$5 and $6` is money: no space inside the signs, and no digit after the last one.
+const FORMULAS: { pattern: RegExp; display: boolean }[] = [
+  { pattern: /^\$\$((?:(?!\$\$)[\s\S])+?)(\$\$|\uFDD0)/, display: true },
+  { pattern: /^\$(?![\s$])((?:\\.|[^\\$\n])*?(?:\\.|[^\\$\s]))(\$)(?!\d)/, display: false },
+  { pattern: /^\\\(((?:(?!\\\))[\s\S])+?)(\\\)|\uFDD0)/, display: false },
+  { pattern: /^\\\[((?:(?!\\\])[\s\S])+?)(\\\]|\uFDD0)/, display: true },
+];
+
+const formula: TokenizerExtension = {
+  name: "formula",
+  level: "inline",
+  start: (source) => first(source, /\$|\\[([]/),
+  tokenizer(source) {
+    for (const { pattern, display } of FORMULAS) {
+      const found = pattern.exec(source);
+      if (found?.[1]?.trim()) return { type: "formula", raw: found[0], tex: found[1].trim(), display, open: found[2] === OPEN_END };
+    }
+    return undefined;
+  },
+};
+
+const footnote: TokenizerExtension = {
+  name: "footnote",
+  level: "block",
+  start: (source) => first(source, new RegExp(String.raw`(?<=\n)${LABEL}:`)),
+  tokenizer(source) {
+    const found = new RegExp(String.raw`^${LABEL}:[ \t]*([^\n]*(?:\n(?![ \t]*\n|[ \t]*$|${LABEL}:)[^\n]+)*)(?:\n|$)`).exec(source);
+    const [raw, label, text] = found ?? [];
+    if (raw === undefined || label === undefined || !text?.trim()) return undefined;
+    return { type: "footnote", raw, label, tokens: this.lexer.inline(text.trim()) };
+  },
+  childTokens: ["tokens"],
+};
+
+const footnoteMark: TokenizerExtension = {
+  name: "footnoteMark",
+  level: "inline",
+  start: (source) => first(source, /\[\^/),
+  tokenizer(source) {
+    const found = new RegExp(`^${LABEL}`).exec(source);
+    return found ? { type: "footnoteMark", raw: found[0], label: found[1] } : undefined;
+  },
+};
+
+/** Only in pairs and without attributes: anything else of HTML is shown as it was written. */
+const pair: TokenizerExtension = {
+  name: "pair",
+  level: "inline",
+  start: (source) => first(source, /<(?:sub|sup|kbd)>/i),
+  tokenizer(source) {
+    const found = /^<(sub|sup|kbd)>([^<>\n]+)<\/\1>/i.exec(source);
+    const [raw, tag, text] = found ?? [];
+    if (raw === undefined || tag === undefined || text === undefined) return undefined;
+    return { type: "pair", raw, tag: tag.toLowerCase(), tokens: this.lexer.inlineTokens(text) };
+  },
+  childTokens: ["tokens"],
+};
+
+const marked = new Marked({ gfm: true, breaks: true }).use({
+  extensions: [formulaBlock, formula, footnote, footnoteMark, pair],
+  tokenizer: {
+    html: () => undefined,
+    tag: () => undefined,
+    // "20~25 and 30~35" strikes nothing out.
+    del: (source) => (source.startsWith("~~") ? false : undefined),
+  },
+});
+
+export type Links = TokensList["links"];
+
+/** `links` are the definitions that are known already; those of the source are added to them. */
+export function lex(source: string, links: Links): Token[] {
+  const lexer = new Lexer(marked.defaults);
+  lexer.tokens.links = links;
+  return [...lexer.lex(source)];
+}
