@@ -164,7 +164,14 @@ export const commands: Record<string, (input: Input) => unknown> = {
   forget_hub_token: () => hub.keepToken(null),
 };
 
+/** `npm run dev`, then `/?conversations=500&messages=2000&pictures`. */
+function seedAsAsked(): void {
+  const asked = new URLSearchParams(location.search);
+  talk.seed(Number(asked.get("conversations") ?? 0), Number(asked.get("messages") ?? 2), asked.has("pictures"));
+}
+
 export function simulate(): () => void {
+  seedAsAsked();
   globalThis.simulatedPicture = address;
   mockIPC(
     (command, input) => {

@@ -9,23 +9,12 @@ export class FollowEnd {
   #lastTop = 0;
   #lastHeight = 0;
 
-  /** For an attachment on the element that scrolls. Its first child is what grows. */
+  /** For an attachment on the element that scrolls. */
   attach(scroller: HTMLElement): () => void {
     this.#scroller = scroller;
-    const pin = () => {
-      if (this.following) scroller.scrollTop = scroller.scrollHeight;
-      this.#lastHeight = scroller.scrollHeight;
-    };
-    // Before the next frame is painted: what grew is never seen without being followed.
-    const sizes = new ResizeObserver(pin);
-    const observe = () => {
-      sizes.disconnect();
-      sizes.observe(scroller);
-      for (const child of scroller.children) sizes.observe(child);
-    };
-    const children = new MutationObserver(observe);
-    children.observe(scroller, { childList: true });
-    observe();
+    // Less room for what is read: the composer grows, or the window changes.
+    const sizes = new ResizeObserver(() => this.grown());
+    sizes.observe(scroller);
 
     const wheel = (event: WheelEvent) => {
       if (event.deltaY < 0) this.#leave();
@@ -47,12 +36,19 @@ export class FollowEnd {
     scroller.addEventListener("scroll", scrolled, { passive: true });
     return () => {
       sizes.disconnect();
-      children.disconnect();
       scroller.removeEventListener("wheel", wheel);
       scroller.removeEventListener("keydown", keys);
       scroller.removeEventListener("scroll", scrolled);
       this.#scroller = null;
     };
+  }
+
+  /** What is read became longer or shorter. */
+  grown(): void {
+    const scroller = this.#scroller;
+    if (!scroller) return;
+    if (this.following) scroller.scrollTop = scroller.scrollHeight;
+    this.#lastHeight = scroller.scrollHeight;
   }
 
   jump(): void {

@@ -1,89 +1,14 @@
 // The state against commands and events played by Tauri's own mocks; the real ones are in the window tests.
 import { emit } from "@tauri-apps/api/event";
-import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
-import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { AppSnapshot, Attachment, GenerationEvent, TurnOutcome } from "../ipc";
-import { AppState } from "./app.svelte";
+import type { Attachment } from "../ipc";
+import { calls, endBackend, handlers, held, picture, playBackend, settle, snapshot, started } from "./app.fixture";
 import { message, outcome } from "./messages.fixture";
 import * as fixtures from "./models.fixture";
 
-type Handler = (args: Record<string, unknown>) => unknown;
-const picture: Attachment = {
-  id: "f".repeat(64),
-  name: "a.png",
-  format: "PNG",
-  stored: { widthPx: 4, heightPx: 4 },
-  upright: { widthPx: 4, heightPx: 4 },
-  bytes: 10,
-  notes: [],
-  alt: null,
-  pages: null,
-};
-const snapshot = {
-  version: "0.1.0",
-  settings: { modelId: "demo", theme: "system", sendWithEnter: true, device: { kind: "auto" } },
-  engine: { revision: 1, model: null, state: { kind: "empty" } },
-  conversations: [],
-  models: [],
-  devices: { devices: [], selected: "cpu", reason: "" },
-  defaultHubEndpoint: "https://huggingface.co",
-} as unknown as AppSnapshot;
-
-let handlers: Record<string, Handler>;
-let calls: { command: string; args: Record<string, unknown> }[];
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  calls = [];
-  handlers = {
-    app_snapshot: () => snapshot,
-    load_draft: () => ({ text: "", images: [] }),
-    save_draft: () => null,
-    list_downloads: () => [],
-    plan_prompt: () => ({ images: [], promptTokensEstimate: 1, contextTokens: 100, refusal: null }),
-  };
-  mockIPC(
-    (command, args) => {
-      calls.push({ command, args: args as Record<string, unknown> });
-      const handler = handlers[command];
-      if (!handler) throw new Error(`no handler for ${command}`);
-      return handler(args as Record<string, unknown>);
-    },
-    { shouldMockEvents: true },
-  );
-});
-afterEach(() => {
-  clearMocks();
-  vi.useRealTimers();
-});
-
-async function started(): Promise<AppState> {
-  const app = new AppState();
-  await app.start();
-  expect(app.failure).toBeNull();
-  return app;
-}
-
-/** A `send` command that can be driven by hand. */
-function held() {
-  let emit!: (event: GenerationEvent) => void;
-  let end!: (outcome: TurnOutcome) => void;
-  let fail!: (error: unknown) => void;
-  handlers.send = ({ channel }) =>
-    new Promise<TurnOutcome>((resolve, reject) => {
-      emit = (event) => (channel as { onmessage: (event: GenerationEvent) => void }).onmessage(event);
-      end = resolve;
-      fail = reject;
-    });
-  return { emit: (event: GenerationEvent) => emit(event), end: (result: TurnOutcome) => end(result), fail: (error: unknown) => fail(error) };
-}
-
-const settle = async () => {
-  await vi.advanceTimersByTimeAsync(1);
-  flushSync();
-};
+beforeEach(playBackend);
+afterEach(endBackend);
 
 describe("asking", () => {
   it("shows the answer as it grows and then as it was kept", async () => {

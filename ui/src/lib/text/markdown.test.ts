@@ -34,6 +34,9 @@ describe("what was written is shown", () => {
   it("keeps numbers of lists, and their starts", () => {
     expect(blocks("3. third\n4. fourth")[0]).toMatchObject({ kind: "list", ordered: true, start: 3 });
     expect(blocks("0. zero\n1. one")[0]).toMatchObject({ start: 0 });
+    const numbers = (source: string) => blocks(source).flatMap((block) => (block.kind === "list" ? block.items.map((item) => item.number) : []));
+    expect(numbers("1) one\n2) two\n10) ten")).toEqual([1, 2, 10]);
+    expect(numbers("1. a\n1. b\n1. c")).toEqual([1, 2, 3]);
     const interrupted = blocks("1. a\n\n```\ncode\n```\n\n2. b");
     expect(interrupted.map((block) => (block.kind === "list" ? block.start : block.kind))).toEqual([1, "code", 2]);
   });

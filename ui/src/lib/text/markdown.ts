@@ -22,6 +22,8 @@ export type Align = "left" | "center" | "right" | null;
 
 export interface Item {
   raw: string;
+  /** Of an ordered list: as written, where the numbers rise; the next one where they do not (`1. 1. 1.`). */
+  number: number;
   /** A task, done or not. */
   checked: boolean | null;
   blocks: Block[];
@@ -37,7 +39,8 @@ export type Block = { raw: string } & (
   /** Text of a tight list item: a paragraph without room around it. */
   | { kind: "line"; inlines: Inline[] }
   | { kind: "heading"; depth: number; inlines: Inline[] }
-  | { kind: "code"; code: string; language: string }
+  /** `info`: all that stands behind the fence; its first word is the language. */
+  | { kind: "code"; code: string; language: string; info: string }
   | { kind: "list"; ordered: boolean; start: number; loose: boolean; items: Item[] }
   | { kind: "quote"; blocks: Block[] }
   | { kind: "table"; align: Align[]; header: Row; rows: Row[] }
@@ -148,12 +151,20 @@ function blockOf(token: Token, before: Block | undefined, used: (label: string) 
       return { kind: "heading", raw, depth: (token as Tokens.Heading).depth, inlines: inlinesOf(token.tokens) };
     case "code": {
       const { text, lang } = token as Tokens.Code;
-      return { kind: "code", raw, code: text, language: (lang ?? "").split(/[\s{,:]/)[0] ?? "" };
+      const info = withoutReordering(lang ?? "");
+      return { kind: "code", raw, code: text, language: info.split(/[\s{,:]/)[0] ?? "", info };
     }
     case "list": {
       const { ordered, start, loose, items } = token as Tokens.List;
       const old = before?.kind === "list" && before.ordered === ordered ? before : undefined;
-      return { kind: "list", raw, ordered, start: start === "" ? 1 : start, loose, items: items.map((item, place) => itemOf(item, old?.loose === loose ? old.items[place] : undefined, used)) };
+      const begin = start === "" ? 1 : start;
+      let number = begin - 1;
+      const made = items.map((item, place) => {
+        const written = Number(/^\s*(\d{1,9})[.)]/.exec(item.raw)?.[1] ?? 0);
+        number = Math.max(number + 1, written);
+        return itemOf(item, number, old?.loose === loose ? old.items[place] : undefined, used);
+      });
+      return { kind: "list", raw, ordered, start: begin, loose, items: made };
     }
     case "blockquote":
       return { kind: "quote", raw, blocks: blocksOf(token.tokens ?? [], before?.kind === "quote" ? before.blocks : [], used) };
@@ -182,13 +193,13 @@ function blockOf(token: Token, before: Block | undefined, used: (label: string) 
   }
 }
 
-function itemOf(item: Tokens.ListItem, before: Item | undefined, used: (label: string) => boolean): Item {
-  if (before?.raw === item.raw) return before;
+function itemOf(item: Tokens.ListItem, number: number, before: Item | undefined, used: (label: string) => boolean): Item {
+  if (before?.raw === item.raw && before.number === number) return before;
   const tokens = item.tokens.filter((token) => token.type !== "checkbox");
   // In a loose list the box stands in the first paragraph.
   const first = tokens[0];
   if (item.task && first && "tokens" in first && first.tokens?.[0]?.type === "checkbox") first.tokens.shift();
-  return { raw: item.raw, checked: item.task ? item.checked === true : null, blocks: blocksOf(tokens, before?.blocks ?? [], used) };
+  return { raw: item.raw, number, checked: item.task ? item.checked === true : null, blocks: blocksOf(tokens, before?.blocks ?? [], used) };
 }
 
 function rowOf(cells: Tokens.TableCell[], before: Row | undefined): Row {

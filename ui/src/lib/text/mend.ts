@@ -7,6 +7,7 @@ import { OPEN_END } from "./syntax";
 /** One or two lines that may begin a table; a list's mark, a rule or an underline without anything after it; half a fence. */
 const HALF_TABLE = /(?:^|\n)[ \t]*\|[^\n]*(?:\n[ \t]*\|?[ \t]*[-:][-:| \t]*)?$/;
 const HALF_MARK = /(?:^|\n)[ \t>]*(?:[-*+=_#]+|\d{1,9}[.)]?|`{1,3}|~{1,3}|>|\[|\[\^[^\]\n]*|\[\^[^\]\n]*\])[ \t]*$/;
+const HALF_FENCE = /\n[ \t]*(?:`{1,2}|~{1,2})$/;
 const HALF_PICTURE = /!\[([^\]\n]*)(?:\]\([^)\n]*|\])?$/;
 const HALF_EMPHASIS = /(^|\s)[*_~]{1,3}$/;
 const FORMULA_ENDS: [begin: string, end: string][] = [
@@ -28,8 +29,8 @@ function insideCode(text: string, at: number): boolean {
 
 /** `kind` is the kind of the last block as far as it is known. */
 export function mend(text: string, kind: string): string {
-  // Code and formulas are shown as they come.
-  if (kind === "code") return text;
+  // Code and formulas are shown as they come, but for half of the fence that ends code.
+  if (kind === "code") return text.replace(HALF_FENCE, "");
   if (opensFormula(text)) return text + OPEN_END;
   let shown = text;
   if (kind !== "table") shown = shown.replace(HALF_TABLE, "");
