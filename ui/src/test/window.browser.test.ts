@@ -273,6 +273,7 @@ describe("those who hear the window", () => {
     const check = async (what: string) => {
       document.documentElement.dataset.theme = theme;
       await frames();
+      await Promise.all(document.getAnimations().flatMap((one) => (one instanceof CSSTransition ? [one.finished] : [])));
       const { violations } = await axe.run(document, { rules: { region: { enabled: false } } });
       expect(violations.map(({ id, nodes }) => `${what}: ${id} ${nodes.map((node) => node.html.slice(0, 160)).join(" ; ")}`)).toEqual([]);
     };
@@ -284,6 +285,7 @@ describe("those who hear the window", () => {
     await until(() => page.all("[data-testid='model-option']")[0], "the picker");
     await check("picker");
     page.find<HTMLDialogElement>("dialog").close();
+    await until(() => page.all("dialog").length === 0, "the end of the picker");
     press(",", { ctrlKey: true });
     await until(() => page.all("[data-testid='settings-close']")[0], "the settings");
     await check("settings");

@@ -25,5 +25,5 @@ describe("an answer that comes in pieces", () => {
       expect(document.update(source), name).toEqual(whole);
       if (!late) expect(complete, name).toEqual(whole.slice(0, complete.length).map((block) => JSON.stringify(block)));
     }
-  });
+  }, 120_000);
 });

@@ -249,7 +249,9 @@ export class MarkdownDocument {
   }
 
   #lexTail(source: string, growing: boolean): boolean {
-    const tail = source.slice(this.#settledAt);
+    const written = source.slice(this.#settledAt);
+    // Mending touches nothing but the last block.
+    const tail = growing ? mend(written) : written;
     const links = withLinks(this.#links);
     const tokens = lex(tail, links);
     const used = (label: string) => mentions(source, label) > 1;
@@ -279,17 +281,12 @@ export class MarkdownDocument {
       this.#usedLinks = usedLinks;
     }
     let open = tokens;
-    if (done.length > 0 && tail.startsWith(doneRaw)) {
+    if (done.length > 0 && written.startsWith(doneRaw)) {
       const settled = blocksOf(done, before, used);
       this.#settled = [...this.#settled, ...settled];
       this.#settledAt += doneRaw.length;
       before = before.slice(settled.length);
       open = tokens.slice(keep);
-    }
-    if (growing) {
-      const last = source.slice(this.#settledAt);
-      const mended = mend(last, open.at(-1)?.type ?? "");
-      if (mended !== last) open = lex(mended, withLinks(links));
     }
     this.#tail = blocksOf(open, before, used);
     return true;

@@ -1,15 +1,18 @@
 // The Markdown that models write, as far as marked does not know it: formulas, footnotes, a few tags in pairs. HTML is no
 // syntax here: it stays text, so nothing that was written is swallowed.
-import { Lexer, Marked, type Token, type TokenizerExtension, type TokensList } from "marked";
+import { Lexer, Marked, type Token, type TokenizerExtension, type Tokens, type TokensList } from "marked";
 
 /** A code point that never is a character; stands at the end of an answer that is still written, in place of the end of an open formula. */
 export const OPEN_END = "\uFDD0";
 
 const LABEL = String.raw`\[\^([^\]\s]{1,64})\]`;
 
-function first(source: string, ...wanted: RegExp[]): number | undefined {
-  const found = wanted.map((one) => source.search(one)).filter((at) => at >= 0);
-  return found.length > 0 ? Math.min(...found) : undefined;
+const FOOTNOTE_BEGIN = new RegExp(String.raw`\n${LABEL}:`);
+
+/** Where the line begins that `wanted` finds by the line end before it. */
+function lineStart(source: string, wanted: RegExp): number | undefined {
+  const at = source.search(wanted);
+  return at < 0 ? undefined : at + 1;
 }
 
 const FORMULA_BLOCKS = [/^ {0,3}\$\$((?:(?!\$\$)[\s\S])+)(\$\$|\uFDD0)[ \t]*(?:\n|$)/, /^ {0,3}\\\[((?:(?!\\\])[\s\S])+)(\\\]|\uFDD0)[ \t]*(?:\n|$)/];
@@ -18,7 +21,7 @@ const formulaBlock: TokenizerExtension = {
   name: "formulaBlock",
   level: "block",
   // A formula on lines of its own ends the paragraph above it.
-  start: (source) => first(source, /(?<=\n) {0,3}(?:\$\$|\\\[)/),
+  start: (source) => lineStart(source, /\n {0,3}(?:\$\$|\\\[)/),
   tokenizer(source) {
     for (const pattern of FORMULA_BLOCKS) {
       const found = pattern.exec(source);
@@ -36,23 +39,18 @@ const FORMULAS: { pattern: RegExp; display: boolean }[] = [
   { pattern: /^\\\[((?:(?!\\\])[\s\S])+?)(\\\]|\uFDD0)/, display: true },
 ];
 
-const formula: TokenizerExtension = {
-  name: "formula",
-  level: "inline",
-  start: (source) => first(source, /\$|\\[([]/),
-  tokenizer(source) {
-    for (const { pattern, display } of FORMULAS) {
-      const found = pattern.exec(source);
-      if (found?.[1]?.trim()) return { type: "formula", raw: found[0], tex: found[1].trim(), display, open: found[2] === OPEN_END };
-    }
-    return undefined;
-  },
-};
+function formulaAt(source: string): Tokens.Generic | undefined {
+  for (const { pattern, display } of FORMULAS) {
+    const found = pattern.exec(source);
+    if (found?.[1]?.trim()) return { type: "formula", raw: found[0], tex: found[1].trim(), display, open: found[2] === OPEN_END };
+  }
+  return undefined;
+}
 
 const footnote: TokenizerExtension = {
   name: "footnote",
   level: "block",
-  start: (source) => first(source, new RegExp(String.raw`(?<=\n)${LABEL}:`)),
+  start: (source) => lineStart(source, FOOTNOTE_BEGIN),
   tokenizer(source) {
     const found = new RegExp(String.raw`^${LABEL}:[ \t]*([^\n]*(?:\n(?![ \t]*\n|[ \t]*$|${LABEL}:)[^\n]+)*)(?:\n|$)`).exec(source);
     const [raw, label, text] = found ?? [];
@@ -62,24 +60,23 @@ const footnote: TokenizerExtension = {
   childTokens: ["tokens"],
 };
 
-const footnoteMark: TokenizerExtension = {
-  name: "footnoteMark",
-  level: "inline",
-  start: (source) => first(source, /\[\^/),
-  tokenizer(source) {
-    const found = new RegExp(`^${LABEL}`).exec(source);
-    return found ? { type: "footnoteMark", raw: found[0], label: found[1] } : undefined;
-  },
-};
-
+const FOOTNOTE_MARK = new RegExp(`^${LABEL}`);
 /** Only in pairs and without attributes: anything else of HTML is shown as it was written. */
-const pair: TokenizerExtension = {
-  name: "pair",
+const PAIR = /^<(sub|sup|kbd)>([^<>\n]+)<\/\1>/i;
+
+/** One extension for all: each that is looked for makes every text slower. */
+const inside: TokenizerExtension = {
+  name: "inside",
   level: "inline",
-  start: (source) => first(source, /<(?:sub|sup|kbd)>/i),
+  start(source) {
+    const at = source.search(/\$|\\[([]|\[\^|<(?:sub|sup|kbd)>/i);
+    return at < 0 ? undefined : at;
+  },
   tokenizer(source) {
-    const found = /^<(sub|sup|kbd)>([^<>\n]+)<\/\1>/i.exec(source);
-    const [raw, tag, text] = found ?? [];
+    if (source.startsWith("$") || source.startsWith("\\")) return formulaAt(source);
+    const mark = source.startsWith("[") ? FOOTNOTE_MARK.exec(source) : null;
+    if (mark) return { type: "footnoteMark", raw: mark[0], label: mark[1] };
+    const [raw, tag, text] = (source.startsWith("<") && PAIR.exec(source)) || [];
     if (raw === undefined || tag === undefined || text === undefined) return undefined;
     return { type: "pair", raw, tag: tag.toLowerCase(), tokens: this.lexer.inlineTokens(text) };
   },
@@ -87,7 +84,7 @@ const pair: TokenizerExtension = {
 };
 
 const marked = new Marked({ gfm: true, breaks: true }).use({
-  extensions: [formulaBlock, formula, footnote, footnoteMark, pair],
+  extensions: [formulaBlock, footnote, inside],
   tokenizer: {
     html: () => undefined,
     tag: () => undefined,
