@@ -1,7 +1,9 @@
 // The window as people use it, in a real browser on the simulated backend: where the keyboard is, what scrolls, what is heard.
+import { emit } from "@tauri-apps/api/event";
 import axe from "axe-core";
 import { flushSync } from "svelte";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { page as browser } from "vitest/browser";
 
 import { pace, seed } from "../dev/talk";
 import { open, press, type, until, type Page } from "./window";
@@ -184,6 +186,32 @@ describe("a long conversation", () => {
   });
 });
 
+describe("parts of the window", () => {
+  it("are gone through by F6", async () => {
+    await ask("Hello");
+    const seen = new Set<string>();
+    for (let step = 0; step < 4; step++) {
+      press("F6", {}, document.activeElement ?? document.body);
+      const region = document.activeElement?.closest("[data-region]");
+      seen.add(region?.getAttribute("aria-label") ?? region?.className.split(" ")[0] ?? "");
+    }
+    expect([...seen].sort()).toEqual(["Conversations", "Messages", "foot"]);
+  });
+
+  it("are as large as fingers and pointers need", async () => {
+    await ask("Hello");
+    (await until(() => page.all(".samples button, [data-testid='attach']")[0], "a way to add a picture")).click();
+    await until(() => page.all("[data-testid='chip']")[0], "the picture");
+    const small = page
+      .all("button, select, input")
+      .filter((one) => one.offsetParent !== null && getComputedStyle(one).opacity !== "0")
+      .map((one) => ({ name: one.getAttribute("aria-label") ?? one.textContent, box: one.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (box.width < 24 || box.height < 24));
+    expect(small.map(({ name, box }) => `${name} ${box.width} × ${box.height}`)).toEqual([]);
+    page.id("chip-remove").click();
+  });
+});
+
 describe("a picture, a dialog, a toast", () => {
   it("Esc ends choosing a part before it closes the viewer", async () => {
     (await until(() => page.all(".samples button")[0], "the samples")).click();
@@ -248,6 +276,79 @@ describe("a picture, a dialog, a toast", () => {
       page.find<HTMLDialogElement>("dialog").close();
       await until(() => page.all("dialog").length === 0, "the end of the question");
     }
+  });
+});
+
+describe("a narrow window", () => {
+  afterEach(() => browser.viewport(1120, 800));
+
+  it("has the list over the page, and Esc or a press beside it closes it", async () => {
+    const list = () => page.find("aside[aria-label='Conversations']");
+    await browser.viewport(500, 800);
+    await until(() => list().hidden, "the list to make room");
+    press("b", { ctrlKey: true }, document.body);
+    await until(() => !list().hidden, "the list");
+    expect(page.find("main").inert).toBe(true);
+    press("Escape", {}, document.body);
+    await until(() => list().hidden, "Esc to close it");
+    press("b", { ctrlKey: true }, document.body);
+    (await until(() => page.all("button.beside")[0], "the page beside it")).click();
+    await until(() => list().hidden, "the press to close it");
+    expect(page.find("main").inert).toBe(false);
+  });
+
+  it("keeps every button of the viewer inside", async () => {
+    await browser.viewport(420, 800);
+    (await until(() => page.all(".samples button")[0], "the samples")).click();
+    (await until(() => page.all("[data-testid='chip'] .picture")[0], "the picture")).click();
+    const viewer = await until(() => page.all("[data-testid='look']")[0] as HTMLDialogElement | undefined, "the viewer");
+    await frames();
+    for (const button of viewer.querySelectorAll("button")) {
+      const { left, right } = button.getBoundingClientRect();
+      expect([left >= 0, right <= window.innerWidth], button.getAttribute("aria-label") ?? button.textContent ?? "").toEqual([true, true]);
+    }
+    viewer.close();
+    await until(() => page.all("[data-testid='look']").length === 0, "the end of the viewer");
+    page.id("chip-remove").click();
+    type(composer(), "");
+  });
+});
+
+describe("many refusals", () => {
+  it("leave the composer in the window, and go by one press", async () => {
+    const drop = (name: string, code: number) => ({ kind: "refused", name, failure: { code: `code${code}`, message: `Reason ${code} for which it cannot be used.`, nextStep: "Choose another file." } });
+    await emit("drop", { kind: "reading" });
+    await emit("drop", { kind: "dropped", outcomes: Array.from({ length: 12 }, (_, place) => drop(`file ${place}.xyz`, place)) });
+    await until(() => page.all("[data-testid='refusals'] [data-testid='error-card']").length === 12, "the reasons");
+    expect(page.id("send").getBoundingClientRect().bottom).toBeLessThan(window.innerHeight);
+    page.all("button").find((button) => button.textContent === "Dismiss all")?.click();
+    await until(() => page.all("[data-testid='refusals']").length === 0, "them to go");
+  });
+});
+
+describe("an answer that is being written", () => {
+  it("says so when Enter comes too early, and sends nothing", async () => {
+    pace.wordMs = 30;
+    await ask("story", false);
+    await until(() => page.all("[data-testid='stop']")[0], "the answer to begin");
+    type(composer(), "and then?");
+    press("Enter", {}, composer());
+    await until(() => page.find("form.composer").textContent?.includes("still being written"), "the words");
+    expect(composer().value).toBe("and then?");
+    page.id("stop").click();
+    await until(() => page.all("[data-testid='stop']").length === 0, "the end");
+    type(composer(), "");
+  });
+
+  it("shows what a model thinks while it does, and afterwards how long it did", async () => {
+    pace.wordMs = 25;
+    await ask("markdown", false);
+    const block = await until(() => page.all("[data-testid='reasoning']")[0], "the thinking");
+    expect(block.querySelector("button")?.getAttribute("aria-expanded")).toBe("true");
+    await until(() => page.all("[data-testid='reasoning'] button")[0]?.textContent?.startsWith("Thought for"), "how long it took");
+    expect(page.find("[data-testid='reasoning'] button").getAttribute("aria-expanded")).toBe("false");
+    page.id("stop").click();
+    await until(() => page.all("[data-testid='stop']").length === 0, "the end");
   });
 });
 

@@ -42,6 +42,14 @@ export function obtainable(line: CatalogueLine): boolean {
   return line.repository !== null && line.onDisk === null && line.fit?.verdict === "fits";
 }
 
+/** A suggestion leaves so much of the free memory to everything else. */
+const ROOMY_SHARE = 0.8;
+
+/** The one that is offered first: Rust ranks them, and this is the first that leaves room. */
+export function recommended(catalogue: readonly CatalogueLine[]): CatalogueLine | null {
+  return catalogue.find((line) => obtainable(line) && line.fit !== null && line.fit.total_bytes.high <= line.fit.available_bytes * ROOMY_SHARE) ?? null;
+}
+
 export function matchesLine(line: CatalogueLine, filter: string): boolean {
   return holdsWords(`${line.name} ${line.repository ?? ""} ${line.description} ${line.licence?.name ?? ""}`, filter.trim());
 }
@@ -55,8 +63,8 @@ export interface CatalogueGroups {
 }
 
 /** In the order in which Rust ranked them. */
-export function catalogueGroups(catalogue: readonly CatalogueLine[], filter: string): CatalogueGroups {
-  const matching = catalogue.filter((line) => matchesLine(line, filter));
+export function catalogueGroups(catalogue: readonly CatalogueLine[], filter: string, seeingOnly = false): CatalogueGroups {
+  const matching = catalogue.filter((line) => matchesLine(line, filter) && (!seeingOnly || line.modalities.includes("image")));
   const released = matching.filter((line) => line.status === "released");
   const fits = (line: CatalogueLine) => line.fit?.verdict === "fits" || line.fit?.verdict === "tight";
   return {

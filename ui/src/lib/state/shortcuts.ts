@@ -58,11 +58,12 @@ function isButton(target: EventTarget | null): boolean {
 
 /** From one part of the window to the next, as F6 does everywhere. */
 function nextRegion(back: boolean): void {
-  const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((region) => region.offsetParent !== null);
+  const FOCUSABLE = "button:not(:disabled), a[href], textarea, input, [tabindex='0']";
+  const regions = [...document.querySelectorAll<HTMLElement>("[data-region]")].filter((region) => region.getClientRects().length > 0 && region.querySelector(FOCUSABLE));
   const at = regions.findIndex((region) => region.contains(document.activeElement));
   const next = regions[(at + (back ? regions.length - 1 : 1) + regions.length) % regions.length];
-  const wanted = next?.querySelector<HTMLElement>("[data-first-focus]") ?? next?.querySelector<HTMLElement>("button:not(:disabled), a[href], textarea, input, [tabindex='0']");
-  wanted?.focus();
+  const stops = [...(next?.querySelectorAll<HTMLElement>(FOCUSABLE) ?? [])].filter((stop) => stop.tabIndex >= 0 && stop.getClientRects().length > 0);
+  (stops.find((stop) => stop.matches("[data-testid='composer-input']")) ?? stops[0])?.focus();
 }
 
 function escape(app: AppState): boolean {
