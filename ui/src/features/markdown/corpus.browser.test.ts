@@ -1,9 +1,10 @@
 // The corpus on the screen: every character that was written is seen, nothing runs, nothing is fetched.
 import { flushSync, mount, unmount } from "svelte";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { CORPUS, type Case } from "../../lib/text/corpus.fixture";
 import { withoutReordering } from "../../lib/text/bidi";
+import { MarkdownDocument } from "../../lib/text/markdown";
 import Answer from "../../test/Answer.svelte";
 import { growing } from "../../test/growing.svelte";
 import { until } from "../../test/window";
@@ -91,6 +92,24 @@ describe("the corpus on the screen", () => {
 
 describe("an answer that grows on the screen", () => {
   const source = "# Title\n\nThe first **paragraph** with some words.\n\n1. one\n2. two\n\n```rust\nlet a = 1;\nlet b = 2;\n```\n\nThe last paragraph grows word by word and goes on.";
+
+  it("is drawn once a frame, however many pieces come in it", async () => {
+    const drawn = vi.spyOn(MarkdownDocument.prototype, "update");
+    const target = document.createElement("div");
+    document.body.append(target);
+    const props = growing("Once");
+    const component = mount(Answer, { target, props });
+    await new Promise(requestAnimationFrame);
+    drawn.mockClear();
+    for (let piece = 0; piece < 200; piece++) {
+      props.source += ` and ${piece}`;
+      flushSync();
+    }
+    await until(() => target.textContent?.includes("and 199"), "the last piece");
+    expect(drawn.mock.calls.length).toBeLessThanOrEqual(2);
+    await unmount(component);
+    target.remove();
+  });
 
   it("keeps elements, selected text and colours, and never shows a mark that will be syntax", async () => {
     const target = document.createElement("div");
