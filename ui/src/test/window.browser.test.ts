@@ -186,6 +186,22 @@ describe("a long conversation", () => {
   });
 });
 
+describe("after a dialog", () => {
+  it("the keyboard is where it was, or where one types", async () => {
+    const pill = page.id("model-pill");
+    pill.focus();
+    pill.click();
+    (await until(() => page.all("dialog")[0] as HTMLDialogElement | undefined, "the picker")).close();
+    await until(() => document.activeElement === pill, "the pill again");
+    pill.click();
+    (await until(() => page.all("[data-testid='model-option'][aria-selected='true']")[0], "the model in use")).click();
+    await until(() => document.activeElement === composer(), "the composer after a choice");
+    await until(() => page.all("dialog").length === 0, "the end of the picker");
+    await frames();
+    expect(document.activeElement).toBe(composer());
+  });
+});
+
 describe("parts of the window", () => {
   it("are gone through by F6", async () => {
     await ask("Hello");

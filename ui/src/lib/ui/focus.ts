@@ -1,13 +1,16 @@
 // Where the keyboard goes on when something that had the focus is gone.
 
-/** Remembers who has the focus; the returned function gives it back if nobody took it meanwhile. */
+/** Remembers who has the focus; the returned function gives it back if nobody took it meanwhile, or to where one types. */
 export function returnFocus(): () => void {
   const before = document.activeElement;
   return () => {
     // The part that ends is taken out of the page in this moment: what follows decides first.
     queueMicrotask(() => {
       const nobody = document.activeElement === null || document.activeElement === document.body;
-      if (nobody && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+      if (!nobody) return;
+      const still = before instanceof HTMLElement && before !== document.body && before.isConnected;
+      const wanted = still ? before : document.querySelector<HTMLElement>("[data-focus-home]");
+      wanted?.focus({ preventScroll: true });
     });
   };
 }
