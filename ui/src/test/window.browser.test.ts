@@ -153,6 +153,15 @@ describe("a long conversation", () => {
     expect(toEnd(scroller)).toBeLessThanOrEqual(2);
   });
 
+  it("is paged through from the composer", async () => {
+    const scroller = await openLong();
+    press("PageUp", {}, composer());
+    await until(() => toEnd(scroller) > 300, "the page before");
+    await frames(4);
+    expect(toEnd(scroller)).toBeGreaterThan(300);
+    expect(document.activeElement).toBe(composer());
+  });
+
   it("does not jump while one scrolls up", async () => {
     const scroller = await openLong();
     let jumps = 0;

@@ -135,6 +135,8 @@ const OTHERS = [
   "* star\n+ plus\n- minus",
   "[unfinished link](https://example.com",
   "**unfinished bold\n\nnext",
+  "An open \\(formula that never ends\n\nand the next paragraph\n\nand one more",
+  "A shell's $$ is a number\n\nand the next paragraph, then `echo $$` and more",
 ];
 const others: Case[] = [
   ...OTHERS.map((source, place): Case => ({ name: `other ${place}`, source, ...(source.includes("<sub>") ? { hidden: "subsubsupsupkbdkbd" } : {}) })),

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 
 import { CORPUS } from "./corpus.fixture";
-import { MarkdownDocument } from "./markdown";
+import { MarkdownDocument, wordsOf } from "./markdown";
+import { OPEN_END } from "./syntax";
 
 /** The blocks at the end that may still become something else. */
 const OPEN_BLOCKS = 2;
@@ -20,6 +21,7 @@ describe("an answer that comes in pieces", () => {
       const complete: string[] = [];
       for (let end = size; end < source.length + size; end += size) {
         const blocks = document.update(source.slice(0, end), true);
+        expect(wordsOf(blocks), name).not.toContain(OPEN_END);
         for (const block of blocks.slice(complete.length, Math.max(0, blocks.length - OPEN_BLOCKS - 1))) complete.push(JSON.stringify(block));
       }
       expect(document.update(source), name).toEqual(whole);

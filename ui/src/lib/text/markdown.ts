@@ -70,9 +70,14 @@ function entity(reference: string): string {
   return known;
 }
 
+/** As it is shown: nothing that reorders it, nothing that only stood for an end that is not written yet. */
+function literal(text: string): string {
+  return withoutReordering(text.includes(OPEN_END) ? text.replaceAll(OPEN_END, "") : text);
+}
+
 function plain(text: string): string {
   const decoded = text.includes("&") ? text.replaceAll(/&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});/gi, entity) : text;
-  return withoutReordering(decoded);
+  return literal(decoded);
 }
 
 function inlinesOf(tokens: Token[] | undefined, inTable = false): Inline[] {
@@ -90,7 +95,7 @@ function inlinesOf(tokens: Token[] | undefined, inTable = false): Inline[] {
         add({ kind: token.type, inlines: inlinesOf((token as Tokens.Strong).tokens, inTable) });
         break;
       case "codespan":
-        add({ kind: "code", text: withoutReordering((token as Tokens.Codespan).text) });
+        add({ kind: "code", text: literal((token as Tokens.Codespan).text) });
         break;
       case "br":
         add({ kind: "break" });
@@ -122,7 +127,7 @@ function inlinesOf(tokens: Token[] | undefined, inTable = false): Inline[] {
         break;
       }
       case "escape":
-        add({ kind: "text", text: (token as Tokens.Escape).text });
+        add({ kind: "text", text: literal((token as Tokens.Escape).text) });
         break;
       default: {
         const { text, tokens: inside } = token as Tokens.Text;
@@ -152,7 +157,7 @@ function blockOf(token: Token, before: Block | undefined, used: (label: string) 
     case "code": {
       const { text, lang } = token as Tokens.Code;
       const info = withoutReordering(lang ?? "");
-      return { kind: "code", raw, code: text, language: info.split(/[\s{,:]/)[0] ?? "", info };
+      return { kind: "code", raw, code: literal(text), language: info.split(/[\s{,:]/)[0] ?? "", info };
     }
     case "list": {
       const { ordered, start, loose, items } = token as Tokens.List;
