@@ -44,7 +44,7 @@ export default defineConfig(({ mode }) => ({
       {
         extends: true,
         // Found before the first test: a page that is loaded again in the middle of one fails it.
-        optimizeDeps: { include: ["katex", "highlight.js/lib/core", "dompurify", "marked", "remend", "virtua/svelte", "axe-core"], exclude: ["virtua/svelte"] },
+        optimizeDeps: { include: ["katex", "highlight.js/lib/core", "dompurify", "marked", "remend", "axe-core"], exclude: ["virtua/svelte"] },
         test: {
           name: "browser",
           include: ["src/**/*.browser.test.ts"],

@@ -149,7 +149,9 @@ export class AppState {
       // A question that was taken is kept with its answer; only a refused one comes back, to the draft that it was taken from.
       if (begun && this.conversations.isDeleted(draft.conversation)) return;
       if (!begun) draft.giveBack(taken);
-      if (this.composer.draft === draft || this.chat.id === view) this.chat.failure = PaddockError.from(thrown);
+      const error = PaddockError.from(thrown);
+      if (this.composer.draft === draft || this.chat.id === view) this.chat.failure = error;
+      else this.toasts.fail(error);
     }
   }
 

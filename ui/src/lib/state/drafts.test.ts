@@ -84,6 +84,23 @@ describe("drafts", () => {
     expect([app.composer.draft.conversation, app.composer.draft.text]).toEqual(["c1", "next question"]);
   });
 
+  it("get a refused question back, and it is said, though another conversation is open by then", async () => {
+    const app = await started();
+    conversations("a", "b");
+    await app.openChat("a");
+    const turn = held();
+    app.composer.draft.text = "Too long";
+    const sending = app.send();
+    await settle();
+    await app.openChat("b");
+    turn.fail({ code: "contextTooSmall", message: "It is too long.", nextStep: "Shorten it." });
+    await sending;
+    expect([app.composer.draft.text, app.chat.failure]).toEqual(["", null]);
+    expect(app.toasts.list.at(-1)?.text).toContain("It is too long.");
+    await app.openChat("a");
+    expect(app.composer.draft.text).toBe("Too long");
+  });
+
   it("say once why several files were refused", async () => {
     const app = await started();
     const { draft } = app.composer;

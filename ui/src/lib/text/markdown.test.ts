@@ -114,6 +114,8 @@ describe("thinking in the text", () => {
   it("is set apart at the beginning, and only there", () => {
     expect(splitThinking("<think>reasoning here</think>The answer.")).toEqual({ thinking: "reasoning here", answer: "The answer.", open: false });
     expect(splitThinking("<think>still")).toEqual({ thinking: "still", answer: "", open: true });
+    for (const half of ["<", "<thi", "<think>a</thi"]) expect(splitThinking(half, true)).toEqual({ thinking: half.includes("a") ? "a" : "", answer: "", open: true });
+    expect(splitThinking("<3", true).answer).toBe("<3");
     expect(splitThinking("Write <think> first.")).toEqual({ thinking: "", answer: "Write <think> first.", open: false });
   });
 });
