@@ -5,7 +5,7 @@ import type { Token, Tokens } from "marked";
 
 import { withoutReordering } from "./bidi";
 import { mend } from "./mend";
-import { lex, OPEN_END, type Links } from "./syntax";
+import { InlineMemory, lex, OPEN_END, type Links } from "./syntax";
 
 export type Inline =
   | { kind: "text"; text: string }
@@ -233,6 +233,7 @@ export class MarkdownDocument {
   #tail: Block[] = [];
   /** Definitions that can not change any more. */
   #links: Links = noLinks();
+  readonly #memory = new InlineMemory();
   /** The definitions that the blocks were made with. */
   #usedLinks = "";
 
@@ -258,7 +259,7 @@ export class MarkdownDocument {
     // Mending touches nothing but the last block.
     const tail = growing ? mend(written) : written;
     const links = withLinks(this.#links);
-    const tokens = lex(tail, links);
+    const tokens = lex(tail, links, this.#memory);
     const used = (label: string) => mentions(source, label) > 1;
 
     const solid = tokens.flatMap((token, place) => (token.type === "space" ? [] : [place]));

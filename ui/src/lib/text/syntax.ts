@@ -95,9 +95,63 @@ const marked = new Marked({ gfm: true, breaks: true }).use({
 
 export type Links = TokensList["links"];
 
+/** The marks within lines that were read before: those of a long table or list are not read again for one more row. */
+export class InlineMemory {
+  #links = "";
+  #before = new Map<string, readonly Token[]>();
+  #now = new Map<string, readonly Token[]>();
+
+  /** Only what the last reading used is kept, and only while the definitions are the same. */
+  begin(links: Links): void {
+    const signature = JSON.stringify(links);
+    this.#before = signature === this.#links ? this.#now : new Map();
+    this.#now = new Map();
+    this.#links = signature;
+  }
+
+  get(source: string): readonly Token[] | undefined {
+    const known = this.#now.get(source) ?? this.#before.get(source);
+    if (known) this.#now.set(source, known);
+    return known;
+  }
+
+  set(source: string, tokens: readonly Token[]): void {
+    this.#now.set(source, tokens);
+  }
+}
+
+class RememberingLexer extends Lexer {
+  readonly #memory: InlineMemory;
+  #inside = false;
+  #begun = false;
+
+  constructor(memory: InlineMemory) {
+    super(marked.defaults);
+    this.#memory = memory;
+  }
+
+  override inlineTokens(source: string, tokens: Token[] = []): Token[] {
+    // What stands within other marks depends on them.
+    if (this.#inside) return super.inlineTokens(source, tokens);
+    // All blocks are known by now, and with them all definitions.
+    if (!this.#begun) this.#memory.begin(this.tokens.links);
+    this.#begun = true;
+    const known = this.#memory.get(source);
+    if (known) {
+      tokens.push(...known);
+      return tokens;
+    }
+    this.#inside = true;
+    super.inlineTokens(source, tokens);
+    this.#inside = false;
+    this.#memory.set(source, [...tokens]);
+    return tokens;
+  }
+}
+
 /** `links` are the definitions that are known already; those of the source are added to them. */
-export function lex(source: string, links: Links): Token[] {
-  const lexer = new Lexer(marked.defaults);
+export function lex(source: string, links: Links, memory = new InlineMemory()): Token[] {
+  const lexer = new RememberingLexer(memory);
   lexer.tokens.links = links;
   return [...lexer.lex(source)];
 }
