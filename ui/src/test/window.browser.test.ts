@@ -94,6 +94,16 @@ describe("the keyboard", () => {
     await until(() => document.activeElement === composer(), "the composer");
   });
 
+  it("edits the last question also when a long answer has moved it out of sight", async () => {
+    for (let turn = 0; turn < 2; turn++) await ask("markdown");
+    press("ArrowUp", {}, composer());
+    const field = await until(() => page.all("[data-testid='message-user'] textarea")[0], "the field");
+    await frames(4);
+    expect(document.activeElement).toBe(field);
+    expect(field.getBoundingClientRect().top).toBeGreaterThanOrEqual(page.id("messages").getBoundingClientRect().top - 8);
+    press("Escape", {}, field);
+  });
+
   it("goes on after another version was chosen", async () => {
     await ask("Hello");
     page.id("regenerate").click();

@@ -17,16 +17,16 @@ export class FollowEnd {
     sizes.observe(scroller);
 
     const wheel = (event: WheelEvent) => {
-      if (event.deltaY < 0) this.#leave();
+      if (event.deltaY < 0) this.leave();
     };
     const keys = (event: KeyboardEvent) => {
-      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.#leave();
+      if (["ArrowUp", "PageUp", "Home"].includes(event.key)) this.leave();
     };
     const scrolled = () => {
       const { scrollTop, scrollHeight, clientHeight } = scroller;
       const atEnd = scrollHeight - scrollTop - clientHeight <= AT_END_PX;
       // Less content moves what is seen, too; that is nobody's wish.
-      if (scrollTop < this.#lastTop && !atEnd && scrollHeight >= this.#lastHeight) this.#leave();
+      if (scrollTop < this.#lastTop && !atEnd && scrollHeight >= this.#lastHeight) this.leave();
       else if (scrollTop > this.#lastTop && atEnd) this.following = true;
       this.#lastTop = scrollTop;
       this.#lastHeight = scrollHeight;
@@ -57,7 +57,7 @@ export class FollowEnd {
     if (scroller) scroller.scrollTop = scroller.scrollHeight;
   }
 
-  #leave(): void {
+  leave(): void {
     const scroller = this.#scroller;
     // What does not scroll has no end to leave.
     if (scroller && scroller.scrollHeight > scroller.clientHeight) this.following = false;
