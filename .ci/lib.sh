@@ -52,7 +52,7 @@ need_packages() {
 
 build_packages="build-essential cmake nasm pkg-config patch libssl-dev libdbus-1-dev libwebkit2gtk-4.1-dev"
 package_packages="dpkg-dev rpm librsvg2-bin"
-test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0 dbus gnome-keyring"
+test_packages="webkit2gtk-driver xvfb xauth xdotool xclip python3-gi gir1.2-gtk-3.0 dbus gnome-keyring chromium"
 
 # --- never stale ---------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ install_ui() {
 
 build_ui() {
     install_ui
-    contents=$(cd "$root/ui" && find src index.html package.json vite.config.ts -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
+    contents=$(cd "$root/ui" && find src public index.html package.json vite.config.ts -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
     stamp=$root/ui/dist/.contents
     [ "$(cat "$stamp" 2>/dev/null)" = "$contents" ] && return 0
     say "Building the user interface"

@@ -1,7 +1,7 @@
 // A simulated backend, so that the pages can be worked on in a browser (`npm run dev`): every command and event of the
 // contract over data in memory. It never is part of a build.
 import { emit } from "@tauri-apps/api/event";
-import { mockIPC } from "@tauri-apps/api/mocks";
+import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 
 import type { FitQuestion, GenerationEvent, ImageId, ModelEntry, ModelId, SendRequest, Settings } from "../lib/ipc";
 import * as computer from "./computer";
@@ -163,7 +163,14 @@ export const commands: Record<string, (input: Input) => unknown> = {
   forget_hub_token: () => hub.keepToken(null),
 };
 
-export function simulate(): void {
+/** `npm run dev`, then `/?conversations=500&messages=2000&pictures`. */
+function seedAsAsked(): void {
+  const asked = new URLSearchParams(location.search);
+  talk.seed(Number(asked.get("conversations") ?? 0), Number(asked.get("messages") ?? 2), asked.has("pictures"));
+}
+
+export function simulate(): () => void {
+  seedAsAsked();
   globalThis.simulatedPicture = address;
   mockIPC(
     (command, input) => {
@@ -175,4 +182,5 @@ export function simulate(): void {
   );
   hub.run((downloads) => void emit("downloads", downloads), downloaded);
   void load(null);
+  return () => clearMocks();
 }

@@ -13,8 +13,10 @@ import type {
 } from "../lib/ipc";
 import { label } from "./computer";
 import { nameOf, reference } from "./pictures";
+import { SHOWCASE } from "./showcase";
 
-const WORD_MS = 60;
+/** How long a word takes; tests hurry or hold it. */
+export const pace = { wordMs: 60 };
 const SEEN: Record<string, string> = { "red-circle": "a red circle", "square-and-star": "a red square and a blue star", shapes: "a circle, a square and a triangle" };
 
 const summaries = new Map<string, ConversationSummary>();
@@ -96,6 +98,26 @@ function put(message: Message): void {
   leaves.set(message.conversationId, message.id);
 }
 
+const DAY_MS = 86_400_000;
+
+/** Conversations that lie there already, the first of them with so many messages and, if wanted, pictures in its questions. */
+export function seed(conversations: number, messagesEach: number, withPictures = false): void {
+  for (let place = 0; place < conversations; place++) {
+    const id = newId("conversation");
+    const updatedAtMs = Date.now() - (place * DAY_MS) / 4;
+    const list: Message[] = [];
+    for (let at = 0; at < (place === 0 ? messagesEach : 2); at++) {
+      const role = at % 2 === 0 ? "user" : "assistant";
+      const text = role === "user" ? `Question ${at / 2 + 1} of conversation ${place + 1}` : `Answer ${(at + 1) / 2}: ${"some words that fill the line and the next one too. ".repeat(1 + (at % 7))}\n\n- one\n- two`;
+      const pictures: Part[] = withPictures && role === "user" ? [{ kind: "image", image: reference("shapes".padEnd(64, "0")) }] : [];
+      list.push({ ...base(id, list.at(-1)?.id ?? null, role, [...pictures, { kind: "text", text }]), createdAtMs: updatedAtMs + at, status: role === "user" ? { kind: "complete" } : { kind: "finished", reason: "stop" } });
+    }
+    summaries.set(id, { id, title: `Conversation ${place + 1}`, createdAtMs: updatedAtMs, updatedAtMs, images: 0 });
+    messages.set(id, list);
+    leaves.set(id, list.at(-1)?.id ?? "");
+  }
+}
+
 /** The question as a message, in a conversation that is begun if needed. */
 export function ask(request: SendRequest): Message {
   const id = request.conversation ?? newId("conversation");
@@ -131,9 +153,11 @@ function words(asked: Message, model: ModelEntry): string[] {
       ? `${SEEN[nameOf(pictures[0] ?? "")] ?? "a shape"}.`.replace(/^a/, "A")
       : pictures.length > 0
         ? `The picture shows **${SEEN[nameOf(pictures[0] ?? "")] ?? "a shape"}** on a plain background. It is drawn with clean edges and without shading, as an icon or an exercise sheet would be.`
-        : /story/i.test(text)
-          ? `Once upon a time there was a little red circle. ${"It rolled over the hill and met a square. ".repeat(6)}The end.`
-          : `Hello! I am ${model.name} of the simulated backend: every word of mine is made up.`;
+        : /markdown/i.test(text)
+          ? SHOWCASE
+          : /story/i.test(text)
+            ? `Once upon a time there was a little red circle. ${"It rolled over the hill and met a square. ".repeat(6)}The end.`
+            : `Hello! I am ${model.name} of the simulated backend: every word of mine is made up.`;
   return answer.split(/(?<= )/);
 }
 
@@ -163,7 +187,7 @@ export async function answer(asked: Message, model: ModelEntry, generation: stri
     text += word;
     count++;
     tell({ kind: "delta", text: word });
-    await wait(WORD_MS);
+    await wait(pace.wordMs);
   }
   assistant = {
     ...assistant,

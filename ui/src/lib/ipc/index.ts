@@ -1,6 +1,7 @@
 // The one place where the page talks to Rust: every command either gives its data or throws a PaddockError.
 import { commands, type CommandError } from "./bindings";
 
+export { Channel } from "@tauri-apps/api/core";
 export { events } from "./bindings";
 export type * from "./bindings";
 

@@ -1,95 +1,20 @@
 // The state against commands and events played by Tauri's own mocks; the real ones are in the window tests.
 import { emit } from "@tauri-apps/api/event";
-import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
-import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { AppSnapshot, Attachment, GenerationEvent, TurnOutcome } from "../ipc";
-import { AppState } from "./app.svelte";
+import type { Attachment } from "../ipc";
+import { calls, endBackend, handlers, held, picture, playBackend, settle, snapshot, started } from "./app.fixture";
 import { message, outcome } from "./messages.fixture";
 import * as fixtures from "./models.fixture";
 
-type Handler = (args: Record<string, unknown>) => unknown;
-const picture: Attachment = {
-  id: "f".repeat(64),
-  name: "a.png",
-  format: "PNG",
-  stored: { widthPx: 4, heightPx: 4 },
-  upright: { widthPx: 4, heightPx: 4 },
-  bytes: 10,
-  notes: [],
-  alt: null,
-  pages: null,
-};
-const snapshot = {
-  version: "0.1.0",
-  settings: { modelId: "demo", theme: "system", sendWithEnter: true, device: { kind: "auto" } },
-  engine: { revision: 1, model: null, state: { kind: "empty" } },
-  conversations: [],
-  models: [],
-  devices: { devices: [], selected: "cpu", reason: "" },
-  defaultHubEndpoint: "https://huggingface.co",
-} as unknown as AppSnapshot;
-
-let handlers: Record<string, Handler>;
-let calls: { command: string; args: Record<string, unknown> }[];
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  calls = [];
-  handlers = {
-    app_snapshot: () => snapshot,
-    load_draft: () => ({ text: "", images: [] }),
-    save_draft: () => null,
-    list_downloads: () => [],
-    plan_prompt: () => ({ images: [], promptTokensEstimate: 1, contextTokens: 100, refusal: null }),
-  };
-  mockIPC(
-    (command, args) => {
-      calls.push({ command, args: args as Record<string, unknown> });
-      const handler = handlers[command];
-      if (!handler) throw new Error(`no handler for ${command}`);
-      return handler(args as Record<string, unknown>);
-    },
-    { shouldMockEvents: true },
-  );
-});
-afterEach(() => {
-  clearMocks();
-  vi.useRealTimers();
-});
-
-async function started(): Promise<AppState> {
-  const app = new AppState();
-  await app.start();
-  expect(app.failure).toBeNull();
-  return app;
-}
-
-/** A `send` command that can be driven by hand. */
-function held() {
-  let emit!: (event: GenerationEvent) => void;
-  let end!: (outcome: TurnOutcome) => void;
-  let fail!: (error: unknown) => void;
-  handlers.send = ({ channel }) =>
-    new Promise<TurnOutcome>((resolve, reject) => {
-      emit = (event) => (channel as { onmessage: (event: GenerationEvent) => void }).onmessage(event);
-      end = resolve;
-      fail = reject;
-    });
-  return { emit: (event: GenerationEvent) => emit(event), end: (result: TurnOutcome) => end(result), fail: (error: unknown) => fail(error) };
-}
-
-const settle = async () => {
-  await vi.advanceTimersByTimeAsync(1);
-  flushSync();
-};
+beforeEach(playBackend);
+afterEach(endBackend);
 
 describe("asking", () => {
   it("shows the answer as it grows and then as it was kept", async () => {
     const app = await started();
     const turn = held();
-    app.composer.text = "What is it?";
+    app.composer.draft.text = "What is it?";
     void app.send();
     await settle();
     const { conversation, user, assistant } = outcome("c1", "");
@@ -98,7 +23,7 @@ describe("asking", () => {
     turn.emit({ kind: "delta", text: " circle." });
     expect(app.chat.id).toBe("c1");
     expect(app.chat.running?.text).toBe("A red circle.");
-    expect(app.conversations.map((one) => one.id)).toEqual(["c1"]);
+    expect(app.conversations.list.map((one) => one.id)).toEqual(["c1"]);
     turn.end(outcome("c1", "A red circle."));
     await settle();
     expect(app.chat.running).toBeNull();
@@ -109,7 +34,7 @@ describe("asking", () => {
   it("ignores what the channel brings after the result", async () => {
     const app = await started();
     const turn = held();
-    app.composer.text = "Hello";
+    app.composer.draft.text = "Hello";
     void app.send();
     await settle();
     turn.end(outcome("c1", "Kept."));
@@ -123,16 +48,16 @@ describe("asking", () => {
 
   it("gives text and pictures back when a question is refused, and says why", async () => {
     const app = await started();
-    app.composer.text = "See this";
-    app.composer.add([{ kind: "attached", attachment: picture }]);
+    app.composer.draft.text = "See this";
+    app.composer.draft.add([{ kind: "attached", attachment: picture }]);
     const turn = held();
     const sending = app.send();
     await settle();
-    expect(app.composer.empty).toBe(true);
+    expect(app.composer.draft.empty).toBe(true);
     turn.fail({ code: "contextTooSmall", message: "It is too long.", nextStep: "Shorten it." });
     await sending;
-    expect(app.composer.text).toBe("See this");
-    expect(app.composer.images).toEqual([picture]);
+    expect(app.composer.draft.text).toBe("See this");
+    expect(app.composer.draft.images).toEqual([picture]);
     expect(app.chat.failure?.message).toBe("It is too long.");
     expect(app.chat.failure?.code).toBe("contextTooSmall");
   });
@@ -140,7 +65,7 @@ describe("asking", () => {
   it("does not switch back to a conversation that was left before it began", async () => {
     const app = await started();
     const turn = held();
-    app.composer.text = "First";
+    app.composer.draft.text = "First";
     void app.send();
     await settle();
     handlers.open_conversation = () => ({
@@ -156,8 +81,8 @@ describe("asking", () => {
     await settle();
     expect(app.chat.id).toBe("other");
     expect(app.chat.shown.map((one) => one.id)).toEqual(["m"]);
-    expect(app.composer.text).toBe("draft of the other");
-    expect(app.conversations.some((one) => one.id === "c1")).toBe(true);
+    expect(app.composer.draft.text).toBe("draft of the other");
+    expect(app.conversations.list.some((one) => one.id === "c1")).toBe(true);
   });
 });
 
@@ -175,19 +100,19 @@ describe("the composer", () => {
   it("keeps a refused file's reason and the good ones", async () => {
     const app = await started();
     const failure = { code: "empty", message: "The file is empty.", nextStep: "Try another." };
-    app.composer.add([{ kind: "refused", name: "b.png", failure }, { kind: "attached", attachment: picture }]);
-    expect(app.composer.images).toHaveLength(1);
-    const [refused] = app.composer.refusals;
-    expect(refused).toMatchObject({ name: "b.png", failure });
-    if (refused) app.composer.dismiss(refused);
-    expect(app.composer.refusals).toEqual([]);
+    app.composer.draft.add([{ kind: "refused", name: "b.png", failure }, { kind: "attached", attachment: picture }]);
+    expect(app.composer.draft.images).toHaveLength(1);
+    const [refused] = app.composer.draft.refusals;
+    expect(refused).toMatchObject({ names: ["b.png"], failure });
+    if (refused) app.composer.draft.dismiss(refused);
+    expect(app.composer.draft.refusals).toEqual([]);
   });
 
   it("saves the draft once the typing rests", async () => {
     const app = await started();
     for (const text of ["a", "ab", "abc"]) {
-      app.composer.text = text;
-      app.composer.changed();
+      app.composer.draft.text = text;
+      app.composer.draft.changed();
       await vi.advanceTimersByTimeAsync(100);
     }
     const saves = () => calls.filter((call) => call.command === "save_draft");
@@ -217,11 +142,11 @@ describe("the composer", () => {
   it("changes the order of pictures", async () => {
     const app = await started();
     const other = { ...picture, id: "e".repeat(64) };
-    app.composer.add([picture, other].map((attachment) => ({ kind: "attached", attachment })));
-    app.composer.move(1, -1);
-    expect(app.composer.images.map((image) => image.id)).toEqual([other.id, picture.id]);
-    app.composer.move(0, -1);
-    expect(app.composer.images.map((image) => image.id)).toEqual([other.id, picture.id]);
+    app.composer.draft.add([picture, other].map((attachment) => ({ kind: "attached", attachment })));
+    app.composer.draft.move(1, -1);
+    expect(app.composer.draft.images.map((image) => image.id)).toEqual([other.id, picture.id]);
+    app.composer.draft.move(0, -1);
+    expect(app.composer.draft.images.map((image) => image.id)).toEqual([other.id, picture.id]);
   });
 });
 
@@ -231,7 +156,7 @@ describe("settings", () => {
     handlers.update_settings = () => Promise.reject({ code: "settingOutOfRange", message: "No.", nextStep: "Another." });
     const error = await app.saveSettings({ temperature: 9 });
     expect(error?.message).toBe("No.");
-    expect(app.settings).toEqual(snapshot.settings);
+    expect(app.settings.value).toEqual(snapshot.settings);
   });
 });
 
@@ -243,7 +168,7 @@ describe("choosing a model", () => {
     handlers.app_snapshot = () => ({ ...snapshot, settings: own });
     handlers.update_settings = ({ settings }) => settings;
     expect(await app.chooseModel("local:b")).toBe(true);
-    expect(app.settings).toEqual(own);
+    expect(app.settings.value).toEqual(own);
     await app.saveSettings({ temperature: 1 });
     expect(calls.at(-1)?.args.settings).toEqual({ ...own, temperature: 1 });
   });
@@ -254,19 +179,19 @@ describe("choosing a model", () => {
     handlers.load_model = () => ({ revision: 2, model: null, state: { kind: "empty" } });
     handlers.app_snapshot = () => ({ ...snapshot, settings: own });
     handlers.update_settings = ({ settings }) => settings;
-    app.place = "models";
+    app.shell.page = "models";
     await app.useModel("local:b", { contextTokens: 4096, quant: "none" });
-    expect([app.place, calls.filter((call) => call.command === "update_settings").length]).toEqual(["chat", 0]);
+    expect([app.shell.page, calls.filter((call) => call.command === "update_settings").length]).toEqual(["chat", 0]);
     await app.useModel("local:b", { contextTokens: 8192, quant: "q4k" });
-    expect(app.settings).toMatchObject({ modelId: "local:b", contextTokens: 8192, quant: "q4k" });
+    expect(app.settings.value).toMatchObject({ modelId: "local:b", contextTokens: 8192, quant: "q4k" });
   });
 
   it("keeps the old one when the new one cannot be loaded, and says why", async () => {
     const app = await started();
     handlers.load_model = () => Promise.reject({ code: "modelGone", message: "This model is gone.", nextStep: "Choose another one." });
     expect(await app.chooseModel("local:gone")).toBe(false);
-    expect([app.settings?.modelId, app.choosing]).toEqual(["demo", null]);
-    expect(app.toasts.at(-1)?.text).toContain("This model is gone.");
+    expect([app.settings.value?.modelId, app.choosing]).toEqual(["demo", null]);
+    expect(app.toasts.list.at(-1)?.text).toContain("This model is gone.");
   });
 });
 
@@ -282,7 +207,7 @@ describe("a download that ends", () => {
     await emit("downloads", [download("a", { kind: "done", model: "local:new" })]);
     await settle();
     expect(app.models.find("local:new")?.name).toBe("New");
-    expect(app.toasts.at(-1)).toMatchObject({ text: "New is here.", action: { label: "Use it" } });
+    expect(app.toasts.list.at(-1)).toMatchObject({ text: "New is here.", action: { label: "Use it" } });
   });
 
   it("says why it stopped, unless the list of downloads says so already", async () => {
@@ -293,10 +218,10 @@ describe("a download that ends", () => {
       await emit("downloads", [download(id, { kind: "failed", failure })]);
     };
     await stop("a");
-    expect(app.toasts.map((toast) => toast.text)).toEqual(["owner/a stopped: The disk is full."]);
+    expect(app.toasts.list.map((toast) => toast.text)).toEqual(["owner/a stopped: The disk is full."]);
     app.showModels();
     await stop("b");
-    expect(app.toasts).toHaveLength(1);
+    expect(app.toasts.list).toHaveLength(1);
   });
 });
 
@@ -306,33 +231,33 @@ describe("changing a picture before it is sent", () => {
 
   it("puts the part in its place, and the picture back on undo", async () => {
     const app = await started();
-    app.composer.add([{ kind: "attached", attachment: picture }, { kind: "attached", attachment: { ...picture, name: "b.png" } }]);
+    app.composer.draft.add([{ kind: "attached", attachment: picture }, { kind: "attached", attachment: { ...picture, name: "b.png" } }]);
     handlers.edit_picture = () => ({ kind: "attached", attachment: part });
-    app.lookAtDraft(0);
-    expect(await app.changePicture(0, { quarterTurns: 0, region })).toBe(true);
-    expect(app.composer.images.map((image) => image.name)).toEqual(["Part of a.png", "b.png"]);
-    expect(app.look?.images[0]?.id).toBe(part.id);
-    expect(app.composer.canUndo(part)).toBe(true);
-    app.undoPicture(0);
-    expect(app.composer.images.map((image) => image.name)).toEqual(["a.png", "b.png"]);
-    expect(app.composer.canUndo(picture)).toBe(false);
+    app.pictures.lookAtDraft(0);
+    expect(await app.pictures.change(0, { quarterTurns: 0, region })).toBe(true);
+    expect(app.composer.draft.images.map((image) => image.name)).toEqual(["Part of a.png", "b.png"]);
+    expect(app.shell.dialog?.kind === "look" && app.shell.dialog.look.images[0]?.id).toBe(part.id);
+    expect(app.composer.draft.canUndo(part)).toBe(true);
+    app.pictures.undo(0);
+    expect(app.composer.draft.images.map((image) => image.name)).toEqual(["a.png", "b.png"]);
+    expect(app.composer.draft.canUndo(picture)).toBe(false);
   });
 
   it("keeps the picture and says why when it cannot be changed", async () => {
     const app = await started();
-    app.composer.add([{ kind: "attached", attachment: picture }]);
+    app.composer.draft.add([{ kind: "attached", attachment: picture }]);
     const failure = { code: "emptyRegion", message: "The chosen part lies outside the picture.", nextStep: "Draw it inside." };
     handlers.edit_picture = () => ({ kind: "refused", name: "a.png", failure });
-    expect(await app.changePicture(0, { quarterTurns: 1, region: null })).toBe(false);
-    expect(await app.attachPart(picture.id, { quarterTurns: 0, region })).toBe(false);
-    expect(app.composer.images).toEqual([picture]);
-    expect(app.toasts[0]?.text).toContain("outside the picture");
+    expect(await app.pictures.change(0, { quarterTurns: 1, region: null })).toBe(false);
+    expect(await app.pictures.attachPart(picture.id, { quarterTurns: 0, region })).toBe(false);
+    expect(app.composer.draft.images).toEqual([picture]);
+    expect(app.toasts.list[0]?.text).toContain("outside the picture");
   });
 
   it("adds a part of any picture to the next question", async () => {
     const app = await started();
     handlers.edit_picture = () => ({ kind: "attached", attachment: part });
-    expect(await app.attachPart(picture.id, { quarterTurns: 0, region })).toBe(true);
-    expect(app.composer.images).toEqual([part]);
+    expect(await app.pictures.attachPart(picture.id, { quarterTurns: 0, region })).toBe(true);
+    expect(app.composer.draft.images).toEqual([part]);
   });
 });

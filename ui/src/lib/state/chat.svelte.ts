@@ -15,16 +15,21 @@ import {
   type SendRequest,
   type TurnOutcome,
 } from "../ipc";
-import { branch, merge, newestLeaf, siblings } from "./tree";
+import { branch, indexMessages, merge, newestLeaf, pairOf, picturesOf, siblings } from "./tree";
 import { follow, LiveTurn, newId } from "./turns.svelte";
 
 type Ask = Parameters<typeof follow>[1];
 
+/** How often an answer is looked for that another window, or this one before it was loaded again, asked for. */
+const LOOK_AGAIN_MS = 1500;
+
+type Begun = (question: MessageId, conversation: ConversationId) => void;
+
 interface RunOptions {
   /** The open one if not said. */
   conversation?: ConversationId | null;
-  /** Hears the id of the new question. */
-  begun?: (question: MessageId) => void;
+  /** Hears that the question was kept. */
+  begun?: Begun;
 }
 
 export class ChatState {
@@ -34,13 +39,23 @@ export class ChatState {
   messages = $state.raw<Message[]>([]);
   leaf = $state<MessageId | null>(null);
   opening = $state(false);
+  /** Grows whenever other messages stand here than before: another conversation, or a new one. */
+  view = $state(0);
+  /** Questions that are being changed, with their text so far. */
+  readonly edits = new SvelteMap<MessageId, string>();
   /** Why the last thing the user asked for could not be done. */
   failure = $state<PaddockError | null>(null);
   turns = $state<LiveTurn[]>([]);
   /** Questions whose answers are shown side by side, with the name of the model whose answer is awaited, if any. */
   readonly compared = new SvelteMap<MessageId, string>();
 
-  readonly shown = $derived(branch(this.messages, this.leaf));
+  /** How long the model thought before an answer, for those that were seen being written. */
+  readonly thought = new SvelteMap<MessageId, number>();
+
+  readonly #index = $derived(indexMessages(this.messages));
+  readonly shown = $derived(branch(this.#index, this.leaf));
+  /** Pictures of the branch that is shown, in the order in which the model sees them. */
+  readonly pictures = $derived(picturesOf(this.shown));
   /** The turn of the open conversation that is running. */
   readonly running = $derived(this.turns.find((turn) => turn.conversation === this.id && (turn.conversation !== null || turn === this.#begun)) ?? null);
 
@@ -48,10 +63,13 @@ export class ChatState {
   #begun = $state<LiveTurn | null>(null);
   /** Grows when another conversation is opened: late answers must not open the old one again. */
   #view = 0;
+  #lookAgain: ReturnType<typeof setTimeout> | undefined;
   readonly #changed: (summary: ConversationSummary) => void;
+  readonly #isDeleted: (id: ConversationId | null) => boolean;
 
-  constructor(changed: (summary: ConversationSummary) => void) {
+  constructor(changed: (summary: ConversationSummary) => void, isDeleted: (id: ConversationId | null) => boolean = () => false) {
     this.#changed = changed;
+    this.#isDeleted = isDeleted;
   }
 
   describe(id: ImageId, alt: string | null): void {
@@ -62,7 +80,11 @@ export class ChatState {
   }
 
   siblings(message: Message): Message[] {
-    return siblings(this.messages, message);
+    return siblings(this.#index, message);
+  }
+
+  pairOf(message: Message): Message[] {
+    return pairOf(this.#index, message);
   }
 
   turnOf(message: Message): LiveTurn | null {
@@ -78,6 +100,7 @@ export class ChatState {
     this.leaf = null;
     this.failure = null;
     this.opening = false;
+    this.view++;
   }
 
   /** Opens a kept conversation and returns its draft. */
@@ -90,9 +113,11 @@ export class ChatState {
       if (view !== this.#view) return null;
       this.#begun = null;
       this.id = id;
+      this.view++;
       this.title = opened.summary.title;
       this.messages = opened.messages;
       this.leaf = opened.activeLeaf;
+      this.#watchUnheard();
       return opened.draft;
     } catch (thrown) {
       if (view === this.#view) this.failure = PaddockError.from(thrown);
@@ -102,20 +127,44 @@ export class ChatState {
     }
   }
 
+  /** An answer that is being written, but was not asked for from here, is looked at until it is whole. */
+  #watchUnheard(): void {
+    clearTimeout(this.#lookAgain);
+    const { id } = this;
+    const last = this.shown.at(-1);
+    if (id === null || last?.status.kind !== "generating" || this.turnOf(last)) return;
+    const view = this.#view;
+    this.#lookAgain = setTimeout(() => {
+      if (view !== this.#view) return;
+      ipc.openConversation(id).then(
+        (opened) => {
+          if (view !== this.#view || this.running) return;
+          this.messages = opened.messages;
+          this.#watchUnheard();
+        },
+        () => undefined,
+      );
+    }, LOOK_AGAIN_MS);
+  }
+
   /** Throws what refused the question; then nothing was kept and the composer gets everything back. */
-  async send(text: string, images: ImageId[]): Promise<void> {
-    await this.#run(this.#sending(text, images));
+  async send(text: string, images: ImageId[], begun?: Begun): Promise<void> {
+    await this.#run(this.#sending(text, images), begun ? { begun } : {});
   }
 
   /** The chosen model first, then `other` on the same question, unless the first answer was stopped. */
-  async askBoth(text: string, images: ImageId[], other: Pick<ModelEntry, "id" | "name">): Promise<void> {
-    const begun = (question: MessageId) => this.compared.set(question, other.name);
-    const first = await this.#run(this.#sending(text, images), { begun });
+  async askBoth(text: string, images: ImageId[], other: Pick<ModelEntry, "id" | "name">, begun?: Begun): Promise<void> {
+    const compare: Begun = (question, conversation) => {
+      this.compared.set(question, other.name);
+      begun?.(question, conversation);
+    };
+    const first = await this.#run(this.#sending(text, images), { begun: compare });
     const question = first.user?.id;
     if (question !== undefined && isStopped(first.assistant)) {
       this.compared.delete(question);
       return;
     }
+    if (this.#isDeleted(first.conversation.id)) return;
     // The conversation may have been left meanwhile; it still gets both answers.
     const ask: Ask = (generation, channel) => ipc.regenerate(first.assistant.id, generation, other.id, channel);
     await this.#try(ask, { conversation: first.conversation.id });
@@ -147,8 +196,7 @@ export class ChatState {
     if (!this.compared.delete(question)) this.compared.set(question, "");
   }
 
-  async stop(): Promise<void> {
-    const turn = this.running;
+  async stop(turn: LiveTurn | null = this.running): Promise<void> {
     if (!turn) return;
     turn.stopping = true;
     try {
@@ -162,7 +210,7 @@ export class ChatState {
   /** Shows the branch of a sibling. */
   async select(message: Message): Promise<void> {
     if (this.id === null) return;
-    const leaf = newestLeaf(this.messages, message.id);
+    const leaf = newestLeaf(this.#index, message.id);
     this.leaf = leaf;
     try {
       await ipc.selectBranch(this.id, leaf);
@@ -172,11 +220,13 @@ export class ChatState {
   }
 
   async #try(ask: Ask, options: RunOptions = {}): Promise<boolean> {
+    const conversation = options.conversation ?? this.id;
     try {
       await this.#run(ask, options);
       return true;
     } catch (thrown) {
-      this.failure = PaddockError.from(thrown);
+      // Whoever deleted or left it is not told that it is not there.
+      if (!this.#isDeleted(conversation) && conversation === this.id) this.failure = PaddockError.from(thrown);
       return false;
     }
   }
@@ -190,6 +240,7 @@ export class ChatState {
     this.turns.push(turn);
     const isOpen = (id: ConversationId) => this.id === id || (fresh && this.id === null && view === this.#view);
     const settle = (part: Pick<TurnOutcome, "conversation" | "user" | "assistant">, moveLeaf: boolean) => {
+      if (this.#isDeleted(part.conversation.id)) return;
       this.#changed(part.conversation);
       if (!isOpen(part.conversation.id)) return;
       this.id = part.conversation.id;
@@ -201,13 +252,14 @@ export class ChatState {
     const progress = (event: GenerationEvent) => {
       if (event.kind !== "started") return;
       started = true;
-      if (event.user) begun?.(event.user.id);
       settle(event, true);
+      if (event.user) begun?.(event.user.id, event.conversation.id);
     };
     try {
       const outcome = await follow(turn, ask, progress);
-      if (!started && outcome.user) begun?.(outcome.user.id);
       settle(outcome, !started);
+      if (!started && outcome.user) begun?.(outcome.user.id, outcome.conversation.id);
+      if (turn.thoughtMs !== null) this.thought.set(outcome.assistant.id, turn.thoughtMs);
       return outcome;
     } finally {
       this.turns = this.turns.filter((other) => other.generation !== turn.generation);

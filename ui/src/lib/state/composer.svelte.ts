@@ -1,5 +1,5 @@
-// What stands in the composer: text, pictures, what was refused, and what sending would cost. It is saved as
-// the conversation's draft, and given back whole when sending fails.
+// What stands in the composer. Every conversation has a draft of its own, in memory once it was seen: a picture that is ready
+// late, or a question that is given back, goes to the draft that it was meant for, whichever is open by then.
 import { SvelteMap } from "svelte/reactivity";
 
 import {
@@ -8,7 +8,7 @@ import {
   type AttachOutcome,
   type Attachment,
   type ConversationId,
-  type Draft,
+  type Draft as KeptDraft,
   type Failure,
   type ImagePlan,
   type MessageId,
@@ -17,39 +17,46 @@ import {
 
 export interface Refusal {
   key: number;
-  name: string;
+  /** All files that were refused for this one reason. */
+  names: string[];
   failure: Failure;
 }
 
 const SAVE_AFTER_MS = 400;
 const PLAN_AFTER_MS = 120;
 
-export class ComposerState {
+let nextKey = 0;
+
+/** The draft of one conversation. */
+export class Draft {
   text = $state("");
   images = $state.raw<Attachment[]>([]);
   refusals = $state.raw<Refusal[]>([]);
   /** Files being read now. */
   reading = $state(0);
-  plan = $state.raw<PromptPlan | null>(null);
+  /** None: a conversation that has not begun. */
+  conversation = $state<ConversationId | null>(null);
 
   readonly empty = $derived(this.text.trim() === "" && this.images.length === 0);
 
   /** What a changed picture was made from, by its id. */
   readonly #before = new SvelteMap<string, Attachment>();
-  #conversation: ConversationId | null = null;
   #saveTimer: ReturnType<typeof setTimeout> | undefined;
-  #planTimer: ReturnType<typeof setTimeout> | undefined;
-  #planRound = 0;
-  #nextKey = 0;
 
-  planOf(image: Attachment): ImagePlan | null {
-    return this.plan?.images.find((plan) => plan.id === image.id) ?? null;
+  constructor(conversation: ConversationId | null) {
+    this.conversation = conversation;
+  }
+
+  /** What was kept, unless something stands there already. */
+  fill(kept: KeptDraft | null): void {
+    if (!kept || !this.empty) return;
+    this.text = kept.text;
+    this.images = kept.images;
   }
 
   add(outcomes: AttachOutcome[]): void {
-    const refused = outcomes.flatMap((one) => (one.kind === "refused" ? [{ key: this.#nextKey++, name: one.name, failure: one.failure }] : []));
+    for (const one of outcomes) if (one.kind === "refused") this.#refuse(one.name, one.failure);
     const attached = outcomes.flatMap((one) => (one.kind === "attached" ? [one.attachment] : []));
-    this.refusals = [...this.refusals, ...refused];
     if (attached.length > 0) {
       this.images = [...this.images, ...attached];
       this.changed();
@@ -57,8 +64,14 @@ export class ComposerState {
   }
 
   refuse(name: string, error: PaddockError): void {
-    const failure = { code: error.code, message: error.message, nextStep: error.nextStep };
-    this.refusals = [...this.refusals, { key: this.#nextKey++, name, failure }];
+    this.#refuse(name, { code: error.code, message: error.message, nextStep: error.nextStep });
+  }
+
+  #refuse(name: string, failure: Failure): void {
+    const same = this.refusals.find((one) => one.failure.code === failure.code && one.failure.message === failure.message);
+    this.refusals = same
+      ? this.refusals.map((one) => (one === same ? { ...one, names: [...one.names, name] } : one))
+      : [...this.refusals, { key: nextKey++, names: [name], failure }];
   }
 
   dismiss(refusal: Refusal): void {
@@ -114,14 +127,14 @@ export class ComposerState {
     this.changed();
   }
 
-  /** Empties the composer for sending; `giveBack` undoes it. */
+  /** Empties it for sending; `giveBack` undoes it. */
   take(): { text: string; images: Attachment[] } {
     const taken = { text: this.text, images: this.images };
     this.text = "";
     this.images = [];
     this.refusals = [];
-    this.plan = null;
     clearTimeout(this.#saveTimer);
+    this.#saveTimer = undefined;
     return taken;
   }
 
@@ -132,41 +145,66 @@ export class ComposerState {
     this.changed();
   }
 
-  /** Shows another conversation's draft; the one that was open is saved first. */
-  async show(conversation: ConversationId | null, draft: Draft | null): Promise<void> {
-    await this.flush();
-    this.#conversation = conversation;
-    this.refusals = [];
-    this.plan = null;
-    this.text = draft?.text ?? "";
-    this.images = draft?.images ?? [];
-  }
-
-  /** The new conversation got its id; what is typed from now on belongs to it. */
-  adopt(conversation: ConversationId): void {
-    this.#conversation = conversation;
-  }
-
-  get conversation(): ConversationId | null {
-    return this.#conversation;
-  }
-
   changed(): void {
     clearTimeout(this.#saveTimer);
-    this.#saveTimer = setTimeout(() => void this.#save(), SAVE_AFTER_MS);
+    this.#saveTimer = setTimeout(() => void this.save(), SAVE_AFTER_MS);
   }
 
+  /** Saves what has not been saved. */
   async flush(): Promise<void> {
-    if (this.#saveTimer === undefined) return;
-    clearTimeout(this.#saveTimer);
-    await this.#save();
+    if (this.#saveTimer !== undefined) await this.save();
   }
 
-  async #save(): Promise<void> {
+  async save(): Promise<void> {
+    clearTimeout(this.#saveTimer);
     this.#saveTimer = undefined;
     const images = this.images.map((image) => image.id);
     // A draft that cannot be saved is still on the screen; the next change tries again.
-    await ipc.saveDraft(this.#conversation, this.text, images).catch(() => undefined);
+    await ipc.saveDraft(this.conversation, this.text, images).catch(() => undefined);
+  }
+}
+
+export class ComposerState {
+  /** The draft of the conversation that is open. */
+  draft = $state.raw(new Draft(null));
+  plan = $state.raw<PromptPlan | null>(null);
+
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing is shown of drafts that are not open
+  readonly #drafts = new Map<ConversationId | null, Draft>([[null, this.draft]]);
+  #planTimer: ReturnType<typeof setTimeout> | undefined;
+  #planRound = 0;
+
+  planOf(image: Attachment): ImagePlan | null {
+    return this.plan?.images.find((plan) => plan.id === image.id) ?? null;
+  }
+
+  /** Shows a conversation's draft at once. */
+  show(conversation: ConversationId | null): Draft {
+    void this.draft.flush();
+    let draft = this.#drafts.get(conversation);
+    if (!draft) {
+      draft = new Draft(conversation);
+      this.#drafts.set(conversation, draft);
+    }
+    if (draft !== this.draft) this.plan = null;
+    this.draft = draft;
+    return draft;
+  }
+
+  /** The new conversation got its id: what was typed for it meanwhile belongs to it. */
+  adopt(draft: Draft, conversation: ConversationId): void {
+    if (draft.conversation !== null) return;
+    draft.conversation = conversation;
+    this.#drafts.delete(null);
+    this.#drafts.set(conversation, draft);
+  }
+
+  forget(conversation: ConversationId): void {
+    this.#drafts.delete(conversation);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([...this.#drafts.values()].map((draft) => draft.flush()));
   }
 
   /** Asks for a plan once the typing rests; an older answer never replaces a newer one. */
@@ -174,15 +212,22 @@ export class ComposerState {
     clearTimeout(this.#planTimer);
     const round = ++this.#planRound;
     this.#planTimer = setTimeout(() => {
-      const images = this.images.map((image) => image.id);
-      ipc.planPrompt(this.text, images, this.#conversation, leaf).then(
-        (plan) => {
-          if (round === this.#planRound) this.plan = plan;
-        },
-        () => {
-          if (round === this.#planRound) this.plan = null;
-        },
-      );
+      const { text, images, conversation } = this.draft;
+      ipc
+        .planPrompt(
+          text,
+          images.map((image) => image.id),
+          conversation,
+          leaf,
+        )
+        .then(
+          (plan) => {
+            if (round === this.#planRound) this.plan = plan;
+          },
+          () => {
+            if (round === this.#planRound) this.plan = null;
+          },
+        );
     }, PLAN_AFTER_MS);
   }
 }

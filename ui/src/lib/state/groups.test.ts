@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { catalogueGroups, hostOf, isAddress, pickerGroups } from "./groups";
+import { catalogueGroups, hostOf, isAddress, pickerGroups, recommended } from "./groups";
 import { entry, line } from "./models.fixture";
 
 const names = (list: { id: string }[]) => list.map((one) => one.id);
@@ -39,6 +39,23 @@ describe("the catalogue", () => {
     expect(names(groups.fitting)).toEqual(["a", "b"]);
     expect(names(groups.beyond)).toEqual(["scout", "c"]);
     expect(names(groups.announced)).toEqual(["behemoth"]);
+  });
+});
+
+describe("the model that is recommended", () => {
+  const needing = (id: string, high: number, onDisk: string | null = null) => {
+    const one = line(id, "fits", { onDisk });
+    return { ...one, fit: one.fit && { ...one.fit, total_bytes: { low: high, high } } };
+  };
+
+  it("is the first that leaves room and is not here yet", () => {
+    expect(recommended([needing("full", 7.9e9), needing("here", 2e9, "local:here"), needing("roomy", 6e9), needing("small", 1e9)])?.id).toBe("roomy");
+    expect(recommended([needing("full", 7.9e9), line("big", "does_not_fit")])).toBeNull();
+  });
+
+  it("is not hidden by wanting pictures only", () => {
+    const seeing = line("eyes", "fits", { modalities: ["text", "image"] });
+    expect(names(catalogueGroups([line("words", "fits"), seeing], "", true).fitting)).toEqual(["eyes"]);
   });
 });
 

@@ -1,5 +1,6 @@
 // How models are listed: what can be asked now, what other programs left on this computer, what can be had. Pure functions.
 import type { CatalogueLine, ModelEntry, ModelSource } from "../ipc";
+import { holdsWords } from "../text/marks";
 
 /** What the picker offers from the catalogue. */
 const MOST_OFFERS = 3;
@@ -27,17 +28,9 @@ export interface PickerGroups {
   offers: CatalogueLine[];
 }
 
-function holds(text: string, filter: string): boolean {
-  const plain = text.toLowerCase();
-  return filter
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => plain.includes(word));
-}
-
 export function pickerGroups(models: readonly ModelEntry[], catalogue: readonly CatalogueLine[], filter: string): PickerGroups {
   const wanted = filter.trim();
-  const matching = models.filter((model) => holds(`${model.name} ${model.architecture} ${model.place} ${SOURCE_NAMES[model.source]}`, wanted));
+  const matching = models.filter((model) => holdsWords(`${model.name} ${model.architecture} ${model.place} ${SOURCE_NAMES[model.source]}`, wanted));
   const ready = matching.filter((model) => model.ready && !isFound(model));
   const here = matching.filter((model) => !ready.includes(model));
   const offers = catalogue.filter((line) => obtainable(line) && matchesLine(line, wanted)).slice(0, MOST_OFFERS);
@@ -49,8 +42,16 @@ export function obtainable(line: CatalogueLine): boolean {
   return line.repository !== null && line.onDisk === null && line.fit?.verdict === "fits";
 }
 
+/** A suggestion leaves so much of the free memory to everything else. */
+const ROOMY_SHARE = 0.8;
+
+/** The one that is offered first: Rust ranks them, and this is the first that leaves room. */
+export function recommended(catalogue: readonly CatalogueLine[]): CatalogueLine | null {
+  return catalogue.find((line) => obtainable(line) && line.fit !== null && line.fit.total_bytes.high <= line.fit.available_bytes * ROOMY_SHARE) ?? null;
+}
+
 export function matchesLine(line: CatalogueLine, filter: string): boolean {
-  return holds(`${line.name} ${line.repository ?? ""} ${line.description} ${line.licence?.name ?? ""}`, filter.trim());
+  return holdsWords(`${line.name} ${line.repository ?? ""} ${line.description} ${line.licence?.name ?? ""}`, filter.trim());
 }
 
 export interface CatalogueGroups {
@@ -62,8 +63,8 @@ export interface CatalogueGroups {
 }
 
 /** In the order in which Rust ranked them. */
-export function catalogueGroups(catalogue: readonly CatalogueLine[], filter: string): CatalogueGroups {
-  const matching = catalogue.filter((line) => matchesLine(line, filter));
+export function catalogueGroups(catalogue: readonly CatalogueLine[], filter: string, seeingOnly = false): CatalogueGroups {
+  const matching = catalogue.filter((line) => matchesLine(line, filter) && (!seeingOnly || line.modalities.includes("image")));
   const released = matching.filter((line) => line.status === "released");
   const fits = (line: CatalogueLine) => line.fit?.verdict === "fits" || line.fit?.verdict === "tight";
   return {

@@ -1,5 +1,14 @@
 // Looking for models on the Hub. Nothing is asked before the person presses a button.
+import { SvelteMap } from "svelte/reactivity";
+
 import { ipc, PaddockError, type HubHit, type Preflight } from "../ipc";
+
+/** What a download of one repository would bring, as far as it is known. */
+export interface RepositoryLook {
+  looking: boolean;
+  preflight: Preflight | null;
+  failure: PaddockError | null;
+}
 
 export class HubState {
   hits = $state.raw<HubHit[] | null>(null);
@@ -7,16 +16,12 @@ export class HubState {
   searched = $state("");
   searching = $state(false);
   failure = $state.raw<PaddockError | null>(null);
-
-  preflight = $state.raw<Preflight | null>(null);
-  /** The repository or address being looked at. */
-  looking = $state("");
-  lookFailure = $state.raw<PaddockError | null>(null);
   /** Where the token is; none: there is none. */
   tokenPlace = $state<string | null>(null);
 
+  /** By what was asked for: what was found for one repository is never shown for another. */
+  readonly #looks = new SvelteMap<string, RepositoryLook>();
   #searchRound = 0;
-  #lookRound = 0;
 
   async search(query: string): Promise<void> {
     const round = ++this.#searchRound;
@@ -41,27 +46,26 @@ export class HubState {
     this.searching = false;
   }
 
-  /** Asks what a download of this repository would bring. */
-  async look(text: string): Promise<void> {
-    const round = ++this.#lookRound;
-    this.looking = text;
-    this.preflight = null;
-    this.lookFailure = null;
-    try {
-      const preflight = await ipc.hubPreflight(text);
-      if (round === this.#lookRound) this.preflight = preflight;
-    } catch (thrown) {
-      if (round === this.#lookRound) this.lookFailure = PaddockError.from(thrown);
-    } finally {
-      if (round === this.#lookRound) this.looking = "";
-    }
+  lookOf(repository: string): RepositoryLook | null {
+    return this.#looks.get(repository) ?? null;
   }
 
-  endLook(): void {
-    this.#lookRound++;
-    this.preflight = null;
-    this.lookFailure = null;
-    this.looking = "";
+  /** Asks what a download of this repository (a name, or an address as it was pasted) would bring. */
+  async look(repository: string): Promise<void> {
+    const asked: RepositoryLook = { looking: true, preflight: null, failure: null };
+    this.#looks.set(repository, asked);
+    const done: RepositoryLook = { ...asked, looking: false };
+    try {
+      done.preflight = await ipc.hubPreflight(repository);
+    } catch (thrown) {
+      done.failure = PaddockError.from(thrown);
+    }
+    if (this.#looks.get(repository) === asked) this.#looks.set(repository, done);
+  }
+
+  /** What was found may be out of date when it is looked at again. */
+  endLooks(): void {
+    this.#looks.clear();
   }
 
   async refreshToken(): Promise<void> {

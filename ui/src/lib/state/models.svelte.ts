@@ -39,6 +39,10 @@ export class ModelsState {
     [this.list, this.devices] = await Promise.all([ipc.listModels(), ipc.deviceReport()]);
   }
 
+  async refreshDevices(): Promise<void> {
+    this.devices = await ipc.deviceReport();
+  }
+
   async refreshCatalogue(): Promise<void> {
     const round = ++this.#catalogueRound;
     const catalogue = await ipc.modelCatalogue();

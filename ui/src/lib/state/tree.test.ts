@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { message } from "./messages.fixture";
-import { branch, merge, newestLeaf, pairOf, siblings } from "./tree";
+import { branch, indexMessages, merge, newestLeaf, pairOf, siblings } from "./tree";
 
 const tree = [
   message("q1", null, { createdAtMs: 1 }),
@@ -10,28 +10,29 @@ const tree = [
   message("q2", "a1", { createdAtMs: 3 }),
   message("a3", "q2", { role: "assistant", createdAtMs: 4 }),
 ];
+const index = indexMessages(tree);
 const ids = (messages: { id: string }[]) => messages.map((one) => one.id);
 
 describe("a conversation's tree", () => {
   it("shows the branch of a leaf", () => {
-    expect(ids(branch(tree, "a3"))).toEqual(["q1", "a1", "q2", "a3"]);
-    expect(ids(branch(tree, "a2"))).toEqual(["q1", "a2"]);
-    expect(branch(tree, null)).toEqual([]);
-    expect(branch(tree, "unknown")).toEqual([]);
+    expect(ids(branch(index, "a3"))).toEqual(["q1", "a1", "q2", "a3"]);
+    expect(ids(branch(index, "a2"))).toEqual(["q1", "a2"]);
+    expect(branch(index, null)).toEqual([]);
+    expect(branch(index, "unknown")).toEqual([]);
   });
 
   it("survives a cycle", () => {
-    expect(branch([message("x", "y"), message("y", "x")], "x")).toHaveLength(2);
-    expect(["x", "y"]).toContain(newestLeaf([message("x", "y"), message("y", "x")], "x"));
+    expect(branch(indexMessages([message("x", "y"), message("y", "x")]), "x")).toHaveLength(2);
+    expect(["x", "y"]).toContain(newestLeaf(indexMessages([message("x", "y"), message("y", "x")]), "x"));
   });
 
   it("knows the versions of an answer, oldest first", () => {
-    expect(ids(siblings(tree, message("a2", "q1", { role: "assistant" })))).toEqual(["a1", "a2"]);
+    expect(ids(siblings(index, message("a2", "q1", { role: "assistant" })))).toEqual(["a1", "a2"]);
   });
 
   it("goes to the newest end of a branch", () => {
-    expect(newestLeaf(tree, "a1")).toBe("a3");
-    expect(newestLeaf(tree, "q1")).toBe("a2");
+    expect(newestLeaf(index, "a1")).toBe("a3");
+    expect(newestLeaf(index, "q1")).toBe("a2");
   });
 
   it("puts changed messages in their places and new ones at the end", () => {
@@ -44,7 +45,7 @@ describe("a conversation's tree", () => {
     const by = (model: string) => ({ id: model, name: model, quant: "none", place: "this computer" });
     const answer = (id: string, model: string, createdAtMs: number) => message(id, "q", { role: "assistant", createdAtMs, model: by(model) });
     const answers = [answer("a", "one", 1), answer("b", "two", 2), answer("c", "one", 3), answer("d", "two", 4)];
-    const pair = (id: string, of = answers) => ids(pairOf(of, of.find((one) => one.id === id) ?? answer(id, "none", 0)));
+    const pair = (id: string, of = answers) => ids(pairOf(indexMessages(of), of.find((one) => one.id === id) ?? answer(id, "none", 0)));
 
     it("sets the newest answer of another model beside the chosen one, the older one first", () => {
       expect(pair("a")).toEqual(["a", "d"]);

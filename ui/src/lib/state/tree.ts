@@ -1,14 +1,36 @@
 // A conversation is a tree of messages; what is shown is one branch of it. Pure functions.
 import type { ImageRef, Message, MessageId } from "../ipc";
 
+/** Where each message is, and what follows it: made once for each change of the messages, not for each look at them. */
+export interface MessageIndex {
+  byId: ReadonlyMap<MessageId, Message>;
+  /** What answers or continues each message, oldest first. */
+  children: ReadonlyMap<MessageId | null, readonly Message[]>;
+}
+
+export function indexMessages(messages: readonly Message[]): MessageIndex {
+  const children = new Map<MessageId | null, Message[]>();
+  for (const message of messages) {
+    const list = children.get(message.parent);
+    if (list) list.push(message);
+    else children.set(message.parent, [message]);
+  }
+  for (const list of children.values()) list.sort(byAge);
+  return { byId: new Map(messages.map((message) => [message.id, message])), children };
+}
+
+function byAge(a: Message, b: Message): number {
+  return a.createdAtMs - b.createdAtMs || a.id.localeCompare(b.id);
+}
+
 /** From the first question to `leaf`. An unknown leaf or a cycle in hostile data ends the walk. */
-export function branch(messages: readonly Message[], leaf: MessageId | null): Message[] {
-  const byId = new Map(messages.map((message) => [message.id, message]));
+export function branch(index: MessageIndex, leaf: MessageId | null): Message[] {
+  const seen = new Set<MessageId>();
   const result: Message[] = [];
-  for (let at = leaf; at !== null; ) {
-    const message = byId.get(at);
+  for (let at = leaf; at !== null && !seen.has(at); ) {
+    const message = index.byId.get(at);
     if (!message) break;
-    byId.delete(at);
+    seen.add(at);
     result.push(message);
     at = message.parent;
   }
@@ -16,21 +38,16 @@ export function branch(messages: readonly Message[], leaf: MessageId | null): Me
 }
 
 /** The messages that stand in the same place, oldest first: the answers to one question, the versions of one question. */
-export function siblings(messages: readonly Message[], message: Message): Message[] {
-  return messages
-    .filter((other) => other.parent === message.parent && other.role === message.role)
-    .sort((a, b) => a.createdAtMs - b.createdAtMs || a.id.localeCompare(b.id));
+export function siblings(index: MessageIndex, message: Message): Message[] {
+  return (index.children.get(message.parent) ?? []).filter((other) => other.role === message.role);
 }
 
 /** The end of the branch that goes on from `from` with the newest message at each step. */
-export function newestLeaf(messages: readonly Message[], from: MessageId): MessageId {
+export function newestLeaf(index: MessageIndex, from: MessageId): MessageId {
   let leaf = from;
-  for (let steps = 0; steps <= messages.length; steps++) {
-    const next = messages
-      .filter((message) => message.parent === leaf)
-      .reduce<Message | null>((newest, message) => (newest === null || message.createdAtMs >= newest.createdAtMs ? message : newest), null);
-    if (!next) break;
-    leaf = next.id;
+  for (const seen = new Set<MessageId>(); !seen.has(leaf); ) {
+    seen.add(leaf);
+    leaf = index.children.get(leaf)?.at(-1)?.id ?? leaf;
   }
   return leaf;
 }
@@ -39,10 +56,10 @@ export function newestLeaf(messages: readonly Message[], from: MessageId): Messa
  * The answer that stands beside `answer` when answers are compared: the newest one by another model, else the newest
  * other one. The older of the two comes first, whichever is chosen. Only `answer` if there is no other.
  */
-export function pairOf(messages: readonly Message[], answer: Message): Message[] {
-  const others = siblings(messages, answer).filter((other) => other.id !== answer.id).reverse();
+export function pairOf(index: MessageIndex, answer: Message): Message[] {
+  const others = siblings(index, answer).filter((other) => other.id !== answer.id).reverse();
   const partner = others.find((other) => other.model?.id !== answer.model?.id) ?? others[0];
-  return partner ? siblings([answer, partner], answer) : [answer];
+  return partner ? [answer, partner].sort(byAge) : [answer];
 }
 
 /** The list with `changed` put in the place of the messages of the same id, or at the end. */
@@ -50,7 +67,8 @@ export function merge(messages: readonly Message[], changed: readonly (Message |
   const result = [...messages];
   for (const message of changed) {
     if (!message) continue;
-    const place = result.findIndex((other) => other.id === message.id);
+    // What changes is nearly always at the end.
+    const place = result.findLastIndex((other) => other.id === message.id);
     if (place >= 0) result[place] = message;
     else result.push(message);
   }

@@ -1,8 +1,7 @@
 // Answers being written, in whichever conversation. The command's result is the one truth: what its channel
 // still brings after it is ignored.
-import { Channel } from "@tauri-apps/api/core";
-
-import type { ConversationId, GenerationEvent, GenerationId, MessageId, Phase, TurnOutcome } from "../ipc";
+import { Channel, type ConversationId, type GenerationEvent, type GenerationId, type MessageId, type Phase, type TurnOutcome } from "../ipc";
+import { splitThinking } from "../text/thinking";
 
 export class LiveTurn {
   readonly generation: GenerationId;
@@ -13,8 +12,12 @@ export class LiveTurn {
   text = $state("");
   reasoning = $state("");
   phase = $state<Phase | null>(null);
+  /** How long the model has thought, once its answer begins. */
+  thoughtMs = $state<number | null>(null);
   /** The user asked for the end. */
   stopping = $state(false);
+
+  #thinkingSince: number | null = null;
 
   constructor(generation: GenerationId, conversation: ConversationId | null) {
     this.generation = generation;
@@ -32,11 +35,18 @@ export class LiveTurn {
         break;
       case "delta":
         this.text += event.text;
+        this.#think(this.thoughtMs === null && splitThinking(this.text).open);
         break;
       case "reasoning":
         this.reasoning += event.text;
+        this.#think(true);
         break;
     }
+  }
+
+  #think(thinking: boolean): void {
+    if (thinking) this.#thinkingSince ??= Date.now();
+    else if (this.#thinkingSince !== null) this.thoughtMs ??= Date.now() - this.#thinkingSince;
   }
 }
 

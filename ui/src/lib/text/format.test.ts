@@ -68,8 +68,8 @@ describe("days", () => {
   it.each([
     [new Date(2026, 5, 15, 0, 1), "Today"],
     [new Date(2026, 5, 14, 23, 59), "Yesterday"],
-    [new Date(2026, 5, 13, 12, 0), "This week"],
-    [new Date(2026, 4, 28, 12, 0), "This month"],
+    [new Date(2026, 5, 13, 12, 0), "Last 7 days"],
+    [new Date(2026, 4, 28, 12, 0), "Last 30 days"],
     [new Date(2025, 4, 28, 12, 0), "Earlier"],
   ])("%s is %s", (date, group) => {
     expect(dayGroup(date.getTime(), now)).toBe(group);

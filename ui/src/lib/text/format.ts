@@ -80,7 +80,7 @@ export function dayGroup(ms: number, nowMs: number): string {
   const days = Math.ceil((midnight.getTime() - ms) / 86_400_000);
   if (days <= 0) return "Today";
   if (days === 1) return "Yesterday";
-  if (days <= 7) return "This week";
-  if (days <= 30) return "This month";
+  if (days <= 7) return "Last 7 days";
+  if (days <= 30) return "Last 30 days";
   return "Earlier";
 }
