@@ -6,12 +6,17 @@ mod bindings;
 mod cli;
 mod clipboard;
 mod commands;
+mod diagnostics;
 mod dialogs;
 mod drop;
 mod error;
 mod events;
+mod navigation;
+mod notice;
 mod places;
+mod recovery;
 mod scheme;
+mod single;
 mod window;
 
 use std::process::ExitCode;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use paddock_chat::{
-    CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget, SendRequest,
+    AttachOutcome, CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget,
+    SendRequest,
 };
 use paddock_conversation::{GenerationId, ModelId};
 use paddock_devices::EngineBuilds;
@@ -49,7 +50,7 @@ async fn fit_of(chat: &Chat, id: ModelId) -> Fit {
 
 async fn loaded(chat: &Chat) {
     let mut changes = chat.engine_changes();
-    chat.preload();
+    chat.preload(|_| {});
     let ready = changes.wait_for(|now| matches!(now.state, EngineState::Ready { .. }));
     tokio::time::timeout(Duration::from_secs(60), ready)
         .await
@@ -67,6 +68,22 @@ async fn history(chat: &Chat, count: usize) -> Vec<FitRecord> {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("only {:?}", chat.fit_history().await.unwrap());
+}
+
+/// The newest record once it has measured more than `first` had.
+async fn until_grown(chat: &Chat, first: &FitRecord) -> FitRecord {
+    let look = async {
+        loop {
+            let newest = history(chat, 1).await.remove(0);
+            if newest.measured_bytes > first.measured_bytes {
+                return newest;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look)
+        .await
+        .unwrap_or_else(|_| panic!("no more was measured than {first:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,23 +112,25 @@ async fn each_load_is_measured_kept_and_learned_from() {
         first.measured_bytes / 1_000_000
     );
 
-    // A question makes the peak grow, and the record with it.
+    // A question about a picture makes the peak grow, and the record with it.
+    let sample = chat.attach_sample("red-circle".into()).await;
+    let AttachOutcome::Attached { attachment } = sample else {
+        panic!("{sample:?}");
+    };
     chat.send(
         SendRequest {
             generation: GenerationId::random(),
             conversation: None,
             parent: None,
-            text: "Tell me a joke.".into(),
-            images: vec![],
+            text: "What is in this image?".into(),
+            images: vec![attachment.id],
             model: None,
         },
         std::sync::Arc::new(|_| {}),
     )
     .await
     .unwrap();
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let grown = history(&chat, 1).await.remove(0);
-    assert!(grown.measured_bytes >= first.measured_bytes, "{grown:?}");
+    let grown = until_grown(&chat, &first).await;
     assert_eq!(grown.at_ms, first.at_ms);
 
     // What was off corrects the reserve, by as much or up to the bound.

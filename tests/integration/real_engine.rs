@@ -413,7 +413,10 @@ async fn the_command_lines_question_is_answered_without_a_store() {
     let outcome = ask(
         config(demo),
         question("What is in this image?", &["square-and-star.png"]),
-        |text| streamed.push_str(text),
+        |text| {
+            streamed.push_str(text);
+            std::ops::ControlFlow::Continue(())
+        },
     )
     .await
     .unwrap();

@@ -1,10 +1,11 @@
 //! The command line on the same use cases as the window.
 //!
-//! Outside: the use cases. Exit codes: 0 done, 1 a failure, 2 bad input; the reason is one sentence (and
-//! one next step) on standard error.
+//! Outside: the use cases. Exit codes: 0 done, 1 a failure, 2 bad input, 141 (quietly) if whoever read the output went
+//! away; the reason is one sentence (and one next step) on standard error.
 
 mod ask;
 mod bench;
+mod diagnostics;
 mod download;
 mod fit;
 mod loading;
@@ -19,7 +20,12 @@ use std::{
 use clap::{Parser, Subcommand};
 use paddock_conversation::ModelId;
 
-use crate::{error::CommandError, places::Places};
+use paddock_decode::Limits;
+
+use crate::{diagnostics as log, error::CommandError, places::Places};
+
+/// What a shell reports of a program whose reader went away: 128 and SIGPIPE.
+const READER_GONE: u8 = 141;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -44,6 +50,9 @@ pub enum Command {
     Bench(bench::Bench),
     /// Say whether a model fits this computer, or an imagined one, before anything is downloaded.
     Fit(fit::Fit),
+    /// Print what somebody who helps needs to know: versions, hardware, model, settings, the end of the log; without secrets,
+    /// names, and anything of a conversation.
+    Diagnostics(diagnostics::Diagnostics),
 }
 
 /// Why a command did not do what it was asked.
@@ -53,6 +62,8 @@ pub enum Stop {
     Failed(CommandError),
     /// Exit code 2.
     BadInput(CommandError),
+    /// Nobody reads what is printed: nothing to say, and nobody to say it to.
+    ReaderGone,
 }
 
 impl From<CommandError> for Stop {
@@ -69,6 +80,10 @@ pub fn run(command: Command) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    // Quietly: a command that only looks makes no folder.
+    if places.data.is_dir() {
+        log::start(&places.data, log::COMMAND_LOG);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,13 +101,16 @@ pub fn run(command: Command) -> ExitCode {
             Command::Models(models) => models.run(&places).await,
             Command::Bench(bench) => bench.run(&places).await,
             Command::Fit(fit) => fit.run(&places).await,
+            Command::Diagnostics(diagnostics) => diagnostics.run(&places).await,
         }
     });
     let (code, error) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Stop::Failed(error)) => (1, error),
         Err(Stop::BadInput(error)) => (2, error),
+        Err(Stop::ReaderGone) => return ExitCode::from(READER_GONE),
     };
+    tracing::warn!(code = %error.code, exit = code, "a command stopped");
     eprintln!("paddock: {} {}", error.message, error.next_step);
     ExitCode::from(code)
 }
@@ -133,26 +151,88 @@ pub fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
-pub fn print(text: &str) {
+/// Prints to standard output.
+///
+/// # Errors
+/// The reader went away (`| head`), or what was printed could not be written: the command has not done what it was asked.
+pub fn print(text: &str) -> Result<(), Stop> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Stop::ReaderGone,
+            _ => Stop::Failed(CommandError::new(
+                "not_printed",
+                format!("The output could not be written ({error})."),
+                "Check the free space where it goes, then give the command again.",
+            )),
+        })
 }
 
-/// A file's bytes, or the sentence for exit code 2.
-pub fn read(path: &PathBuf) -> Result<Vec<u8>, Stop> {
-    std::fs::read(path).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "does not exist",
-            std::io::ErrorKind::PermissionDenied => "may not be read by you",
-            std::io::ErrorKind::IsADirectory => "is a folder",
-            _ => "could not be read",
-        };
+/// A picture file's bytes, or the sentence for exit code 2.
+pub fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    use std::io::Read as _;
+    let refused = |why: &str, step: &str| {
         Stop::BadInput(CommandError::new(
             "file_unreadable",
             format!("{} {why}.", path.display()),
-            "Check the path.",
+            step,
         ))
-    })
+    };
+    if path.as_os_str().is_empty() {
+        return Err(Stop::BadInput(CommandError::new(
+            "file_unnamed",
+            "The name of a file is empty.",
+            "Write the file's name; in a script, check the variable that it comes from.",
+        )));
+    }
+    let most = Limits::DEFAULT.max_file_bytes;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        // One byte more tells that there is more: a device has no length to ask for.
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        .map_err(|error| {
+            let why = match error.kind() {
+                std::io::ErrorKind::NotFound => "does not exist",
+                std::io::ErrorKind::PermissionDenied => "may not be read by you",
+                std::io::ErrorKind::IsADirectory => "is a folder",
+                _ => "could not be read",
+            };
+            refused(why, "Check the path.")
+        })?;
+    if bytes.len() as u64 > most {
+        let why = format!("has more than {} MB", most >> 20);
+        return Err(refused(&why, "Use a smaller picture."));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &str) -> CommandError {
+        match read(Path::new(path)) {
+            Err(Stop::BadInput(error)) => error,
+            other => panic!("{path}: {:?}", other.map(|bytes| bytes.len())),
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_or_refused_in_a_sentence() {
+        assert_eq!(refusal("").code, "file_unnamed");
+        assert!(
+            refusal("/nowhere/x.png")
+                .message
+                .ends_with("does not exist.")
+        );
+        assert!(refusal("/tmp").message.ends_with("is a folder."));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_without_end_is_read_to_the_limit_only() {
+        assert!(refusal("/dev/zero").message.contains("more than 512 MB"));
+    }
 }

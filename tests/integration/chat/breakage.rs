@@ -59,8 +59,11 @@ async fn what_was_written_when_the_app_was_killed_is_there_afterwards_marked_int
     let mut exchange = fake.next().await;
     exchange.begin().await;
     exchange.text("Once upon").await;
-    // A little longer than the time between two writes.
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    let data = folder.path().join("data");
+    until("the words are written down", || {
+        paddock_tests::database::has_text(&data, "Once upon")
+    })
+    .await;
     app.kill().unwrap();
     app.wait().unwrap();
     exchange.closed().await;

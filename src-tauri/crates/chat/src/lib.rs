@@ -32,7 +32,7 @@ pub use error::ChatError;
 pub use fitting::{
     CatalogueLine, CatalogueStatus, FitQuestion, FitTarget, LicenceFacts, catalogue_lines,
 };
-pub use hub::{HubWish, default_hub_endpoint, hub_checkpoint};
+pub use hub::{HubTokenState, HubWish, default_hub_endpoint, hub_checkpoint};
 pub use learning::{FitRecord, Learned};
 pub use listing::known_models;
 pub use settings::{Settings, Theme};

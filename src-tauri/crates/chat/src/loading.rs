@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use paddock_conversation::ModelId;
+use paddock_conversation::{Failure, ModelId};
 use paddock_devices::DevicePreference;
 use paddock_engines::{
     EngineError, EngineHandle, EngineSnapshot, EngineState, LoadSpec, LocalEngine,
@@ -105,8 +105,9 @@ impl Chat {
         self.engines().main.subscribe()
     }
 
-    /// Begins to load the chosen model, so that the first question need not wait. Does nothing if it is loaded or gone.
-    pub fn preload(&self) {
+    /// Begins to load the chosen model, so that the first question need not wait. If it is gone or cannot be read, `missing`
+    /// is told; what the engine says is in its state.
+    pub fn preload(&self, missing: impl FnOnce(Failure) + Send + 'static) {
         let chat = self.clone();
         tokio::spawn(async move {
             let settings = chat.settings().await;
@@ -116,7 +117,10 @@ impl Chat {
                     .await
                     .map(drop)
                     .map_err(ChatError::from),
-                Err(error) => Err(error),
+                Err(error) => {
+                    missing(gone(error.failure()));
+                    Err(error)
+                }
             };
             if let Err(error) = loaded {
                 tracing::warn!(%error, "the model could not be loaded ahead of the first question");
@@ -269,6 +273,21 @@ pub(crate) async fn let_go(chat: WeakChat) {
 fn not_needed(keep: Option<Duration>, (main, beside): (Duration, Duration)) -> (bool, bool) {
     let keep_beside = keep.map_or(KEEP_BESIDE, |keep| keep.min(KEEP_BESIDE));
     (keep.is_some_and(|keep| main >= keep), beside >= keep_beside)
+}
+
+/// The failure of a model that is not where it was when it was chosen, in the words of somebody who has just started.
+fn gone(failure: Failure) -> Failure {
+    if failure.code != "modelNotFound" {
+        return failure;
+    }
+    Failure::new(
+        "modelGone",
+        format!(
+            "The chosen model is not there any more. {}",
+            failure.message
+        ),
+        "Connect the disk that it is on and ask again, or choose another model.",
+    )
 }
 
 fn is_running(snapshot: &EngineSnapshot) -> bool {

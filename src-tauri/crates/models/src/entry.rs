@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::{Failure, ModelId, byte_size};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -155,7 +155,7 @@ fn describe(checkpoint: &Checkpoint) -> String {
         checkpoint.family.name,
         count(checkpoint.parameters),
         checkpoint.stored,
-        size(checkpoint.bytes)
+        byte_size(checkpoint.bytes)
     )
 }
 
@@ -167,16 +167,5 @@ pub(crate) fn count(number: u64) -> String {
         n if n >= 1e9 => format!("{:.1} billion", n / 1e9),
         n if n >= 1e6 => format!("{:.1} million", n / 1e6),
         n => format!("{n}"),
-    }
-}
-
-/// `7.5 GB`, in decimal units as disks and model pages have them.
-pub(crate) fn size(bytes: u64) -> String {
-    let bytes = bytes as f64;
-    match bytes {
-        b if b >= 1e12 => format!("{:.2} TB", b / 1e12),
-        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
-        b if b >= 1e6 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.0} kB", (b / 1e3).ceil()),
     }
 }

@@ -12,6 +12,7 @@ import {
   type Download,
   type DropEvent,
   type EngineSnapshot,
+  type Failure,
   type FitTarget,
   type ImageId,
   type ModelEntry,
@@ -85,6 +86,7 @@ export class AppState {
     try {
       await Promise.all([
         events.engine.listen((event) => this.#engine(event.payload)),
+        events.modelMissing.listen((event) => this.#missing(event.payload)),
         events.sight.listen((event) => this.models.sight(event.payload)),
         events.downloads.listen((event) => this.downloads.take(event.payload)),
         events.drop.listen((event) => this.#drop(event.payload)),
@@ -94,12 +96,13 @@ export class AppState {
       this.defaultHubEndpoint = snapshot.defaultHubEndpoint;
       this.settings = snapshot.settings;
       this.conversations = snapshot.conversations;
-      this.models.list = snapshot.models;
       this.models.devices = snapshot.devices;
       this.#engine(snapshot.engine);
       await this.composer.show(null, await ipc.loadDraft(null));
       this.started = true;
+      if (snapshot.notice) this.#missing(snapshot.notice);
       // Not needed for the first paint, and not a reason to show nothing.
+      void this.refreshModels();
       this.downloads.begin(await ipc.listDownloads().catch(() => []));
     } catch (thrown) {
       this.failure = PaddockError.from(thrown);
@@ -292,6 +295,13 @@ export class AppState {
 
   #engine(snapshot: EngineSnapshot): void {
     if (snapshot.revision >= this.engine.revision) this.engine = snapshot;
+  }
+
+  /** The chosen model is gone or cannot be read; said once, whether it was known before the page or after. */
+  #missing(failure: Failure): void {
+    const text = `${failure.message} ${failure.nextStep}`.trim();
+    if (this.toasts.some((toast) => toast.text === text)) return;
+    this.toast(text, { label: "Models", run: () => this.showModels() });
   }
 
   async chooseModel(id: ModelId): Promise<boolean> {

@@ -26,9 +26,9 @@ const snapshot = {
   settings: { modelId: "demo", theme: "system", sendWithEnter: true, device: { kind: "auto" } },
   engine: { revision: 1, model: null, state: { kind: "empty" } },
   conversations: [],
-  models: [],
   devices: { devices: [], selected: "cpu", reason: "" },
   defaultHubEndpoint: "https://huggingface.co",
+  notice: null,
 } as unknown as AppSnapshot;
 
 let handlers: Record<string, Handler>;
@@ -42,6 +42,8 @@ beforeEach(() => {
     load_draft: () => ({ text: "", images: [] }),
     save_draft: () => null,
     list_downloads: () => [],
+    list_models: () => [],
+    device_report: () => snapshot.devices,
     plan_prompt: () => ({ images: [], promptTokensEstimate: 1, contextTokens: 100, refusal: null }),
   };
   mockIPC(
@@ -84,6 +86,37 @@ const settle = async () => {
   await vi.advanceTimersByTimeAsync(1);
   flushSync();
 };
+
+describe("the start", () => {
+  const gone = { code: "modelGone", message: "The chosen model is not there any more.", nextStep: "Choose another model." };
+
+  it("does not wait for the list of models", async () => {
+    let listed!: (models: unknown) => void;
+    handlers.list_models = () => new Promise((resolve) => (listed = resolve));
+    const app = await started();
+    expect(app.started).toBe(true);
+    expect(app.models.list).toEqual([]);
+    listed([fixtures.entry("demo")]);
+    await settle();
+    expect(app.models.list.map((model) => model.id)).toEqual(["demo"]);
+  });
+
+  it("is not kept from by a list that cannot be read", async () => {
+    handlers.list_models = () => Promise.reject({ code: "database", message: "It cannot be read.", nextStep: "" });
+    const app = await started();
+    await settle();
+    expect(app.failure).toBeNull();
+    expect(app.toasts.map((toast) => toast.text)).toEqual(["It cannot be read."]);
+  });
+
+  it("says once that the chosen model is gone, told before the page or after", async () => {
+    handlers.app_snapshot = () => ({ ...snapshot, notice: gone });
+    const app = await started();
+    await emit("model-missing", gone);
+    await settle();
+    expect(app.toasts.map((toast) => toast.text)).toEqual(["The chosen model is not there any more. Choose another model."]);
+  });
+});
 
 describe("asking", () => {
   it("shows the answer as it grows and then as it was kept", async () => {

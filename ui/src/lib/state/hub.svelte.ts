@@ -1,5 +1,5 @@
 // Looking for models on the Hub. Nothing is asked before the person presses a button.
-import { ipc, PaddockError, type HubHit, type Preflight } from "../ipc";
+import { ipc, PaddockError, type HubHit, type HubTokenState, type Preflight } from "../ipc";
 
 export class HubState {
   hits = $state.raw<HubHit[] | null>(null);
@@ -12,8 +12,8 @@ export class HubState {
   /** The repository or address being looked at. */
   looking = $state("");
   lookFailure = $state.raw<PaddockError | null>(null);
-  /** Where the token is; none: there is none. */
-  tokenPlace = $state<string | null>(null);
+  /** Of the server in use: where its access token comes from, or why that cannot be said. */
+  token = $state.raw<HubTokenState>({ place: null, removable: false, problem: null });
 
   #searchRound = 0;
   #lookRound = 0;
@@ -65,7 +65,7 @@ export class HubState {
   }
 
   async refreshToken(): Promise<void> {
-    this.tokenPlace = await ipc.hubTokenPlace();
+    this.token = await ipc.hubTokenPlace();
   }
 
   async keepToken(token: string): Promise<void> {
