@@ -71,10 +71,10 @@ impl Redactor {
     pub fn new(home: Option<&str>, users: &[String], host: &str, keep_content: bool) -> Self {
         let mut rules = Vec::new();
         let mut rule = |pattern: &str, put: Put| {
-            // The patterns are ours and the names are escaped; one too long to be compiled would be no name.
-            if let Ok(find) = Regex::new(pattern) {
-                rules.push(Rule { find, put });
-            }
+            // The patterns are ours and the names are escaped: only a fault of this file could end here, and it must not be
+            // silent, for then secrets would stay.
+            let find = Regex::new(pattern).expect("a pattern of ours");
+            rules.push(Rule { find, put });
         };
         // Before anything else is replaced in them.
         for pattern in SECRETS {
@@ -157,7 +157,16 @@ impl Redactor {
             Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
             Value::Object(fields) => fields
                 .into_iter()
-                .map(|(name, value)| (self.text(&name).into_owned(), self.value(value)))
+                .map(|(name, value)| {
+                    let secret =
+                        value.is_string() && self.text(&format!("{name}=x")).ends_with(GONE);
+                    let value = if secret {
+                        Value::String(GONE.to_owned())
+                    } else {
+                        self.value(value)
+                    };
+                    (self.text(&name).into_owned(), value)
+                })
                 .collect(),
             other => other,
         }
