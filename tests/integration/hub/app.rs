@@ -233,6 +233,7 @@ async fn the_environments_token_goes_to_the_environments_endpoint_alone() {
     let data = folder.path().join("data");
     let login = folder.path().join("token");
     std::fs::write(&login, "hf_login").unwrap();
+    let login = login.to_str().unwrap().to_owned();
     let plan = [
         "fit",
         "owner/small",
@@ -242,7 +243,7 @@ async fn the_environments_token_goes_to_the_environments_endpoint_alone() {
         &endpoint,
     ];
     let token = ("HF_TOKEN", "hf_very_secret");
-    let tokens = [token, ("HF_TOKEN_PATH", login.to_str().unwrap())];
+    let tokens = [token, ("HF_TOKEN_PATH", login.as_str())];
     let output = paddock_with(&data, &plan, &tokens).await;
     assert!(output.status.success(), "{output:?}");
     let seen = server.seen();

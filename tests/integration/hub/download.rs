@@ -120,8 +120,9 @@ async fn a_part_that_the_disk_spoiled_is_the_only_one_to_come_again() {
     let progress = Progress::default();
     let half = plan_bytes(&repo) / 2;
     let (hub, throttle) = (hub(&server), Arc::new(Throttle::new(None)));
+    let models = ModelsFolder::new(folder.path());
     tokio::select! {
-        ended = download_repository(&hub, &plan, &ModelsFolder::new(folder.path()), throttle, &progress) => panic!("{ended:?}"),
+        ended = download_repository(&hub, &plan, &models, throttle, &progress) => panic!("{ended:?}"),
         () = async {
             while progress.done_bytes() < half {
                 tokio::time::sleep(Duration::from_millis(5)).await;
