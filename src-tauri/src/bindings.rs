@@ -16,6 +16,7 @@ pub fn contract() -> Builder<Wry> {
             app::app_snapshot,
             app::open_link,
             app::copy_text,
+            app::diagnostics,
             conversations::list_conversations,
             conversations::open_conversation,
             conversations::rename_conversation,
@@ -60,6 +61,7 @@ pub fn contract() -> Builder<Wry> {
         ])
         .events(collect_events![
             events::EngineChanged,
+            events::ModelMissing,
             events::SightTested,
             events::DownloadsChanged,
             events::DropEvent

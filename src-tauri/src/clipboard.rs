@@ -5,7 +5,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use image::{ImageFormat, RgbaImage};
@@ -57,11 +57,13 @@ pub fn read() -> Result<Pasted> {
     Ok(Pasted::Picture(png.into_inner()))
 }
 
-/// Keeps what was copied: on X11 the text is gone with the program object that offered it.
-#[derive(Default)]
-pub struct Offer(Mutex<Option<arboard::Clipboard>>);
+/// Keeps what was copied: on X11 the text is gone with the program object that offered it. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Offer(Arc<Mutex<Option<arboard::Clipboard>>>);
 
 impl Offer {
+    /// Blocks while the desktop answers; call it off the UI thread and off the runtime's workers.
+    ///
     /// # Errors
     /// If the clipboard cannot be opened or written.
     pub fn text(&self, text: String) -> Result<()> {

@@ -3,7 +3,7 @@
 //! Outside: the progress of an answer, which has a channel of its own.
 
 use paddock_chat::AttachOutcome;
-use paddock_conversation::ModelId;
+use paddock_conversation::{Failure, ModelId};
 use paddock_engines::EngineSnapshot;
 use paddock_hub::Download;
 use paddock_models::Sight;
@@ -15,6 +15,11 @@ use tauri_specta::Event;
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 #[tauri_specta(event_name = "engine")]
 pub struct EngineChanged(pub EngineSnapshot);
+
+/// Why the chosen model is not loaded: it is gone, or its files cannot be read.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[tauri_specta(event_name = "model-missing")]
+pub struct ModelMissing(pub Failure);
 
 /// What the test of a model's sight came to.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]

@@ -6,13 +6,18 @@ mod bindings;
 mod cli;
 mod clipboard;
 mod commands;
+mod diagnostics;
 mod dialogs;
 mod drop;
 mod error;
 mod events;
+mod navigation;
+mod notice;
 mod places;
 mod platform;
+mod recovery;
 mod scheme;
+mod single;
 mod window;
 
 use std::process::ExitCode;

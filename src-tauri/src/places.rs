@@ -70,6 +70,11 @@ impl Places {
         })
     }
 
+    /// The data folder, if it is not the user's usual one.
+    pub fn chosen_data(&self) -> Option<&Path> {
+        std::env::var_os(DATA_VARIABLE).map(|_| self.data.as_path())
+    }
+
     /// The use cases on these places.
     pub fn chat_config(&self) -> ChatConfig {
         ChatConfig {

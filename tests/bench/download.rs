@@ -8,7 +8,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use paddock_hub::{Hub, HubOptions, Progress, Survey, Throttle, download_repository, survey};
+use paddock_hub::{
+    Hub, HubOptions, ModelsFolder, Progress, Survey, Throttle, download_repository, survey,
+};
 use paddock_tests::hub_repo::small_model;
 use paddock_tests::hub_server::{COMMIT, HubServer};
 
@@ -78,9 +80,15 @@ async fn download(hub: &Hub, models: &Path) -> usize {
     let reference = "owner/large".parse().expect("a name");
     let Survey { plan, .. } = survey(hub, &reference, models).await.expect("a survey");
     let throttle = Arc::new(Throttle::new(None));
-    download_repository(hub, &plan, models, throttle, &Progress::default())
-        .await
-        .expect("a model");
+    download_repository(
+        hub,
+        &plan,
+        &ModelsFolder::new(models),
+        throttle,
+        &Progress::default(),
+    )
+    .await
+    .expect("a model");
     plan.bytes() as usize
 }
 

@@ -53,8 +53,10 @@ fn an_app_killed_in_mid_answer_keeps_what_had_come_and_marks_it() {
     let slowed = Slowed::new(engine(&app));
     send(&app, LONG_QUESTION);
     let seen = partial(&app);
-    // What is shown is in the database within a quarter of a second.
-    std::thread::sleep(Duration::from_millis(400));
+    // What is shown is in the database soon after.
+    app.wait(SOON, "what is shown to be written down", || {
+        paddock_tests::database::has_text(&scene.home.data(), &seen).then_some(())
+    });
     kill_9(app.process());
     drop(slowed);
     drop(app);

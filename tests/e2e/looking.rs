@@ -1,7 +1,5 @@
 //! Looking closer: a part of a picture, turning, comparing, the gallery; and what is said when a receipt does not match.
 
-use std::time::Duration;
-
 use crate::scene::{Scene, ask, chips};
 use paddock_tests::webdriver::app::{App, SOON};
 use serde_json::json;
@@ -18,11 +16,11 @@ fn drag_over(app: &App<'_>, scene: &Scene, id: &str, from: (f64, f64), to: (f64,
             json!([id]),
         )
     };
-    // While another picture is coming, the one before gives the size.
+    // The bar above it makes the stage smaller a moment after it is there.
+    let mut before = json!(null);
     let box_px = app.wait(SOON, "the picture to lie still", || {
-        let before = measured();
-        std::thread::sleep(Duration::from_millis(200));
-        (measured() == before).then_some(before)
+        let now = measured();
+        (std::mem::replace(&mut before, now.clone()) == now).then_some(now)
     });
     let number = |index: usize| box_px[index].as_f64().expect("a number");
     let middle = app.middle();
@@ -43,7 +41,6 @@ fn drag_over(app: &App<'_>, scene: &Scene, id: &str, from: (f64, f64), to: (f64,
             from.1 + (to.1 - from.1) * share,
         ));
         mouse(&["mousemove", &x, &y]);
-        std::thread::sleep(Duration::from_millis(15));
     }
     mouse(&["mouseup", "1"]);
 }

@@ -7,6 +7,7 @@
 
 mod breakage;
 mod fitting;
+mod guard;
 mod looking;
 mod models;
 mod pictures;

@@ -459,7 +459,10 @@ async fn the_command_lines_question_is_answered_without_a_store() {
     let outcome = ask(
         config(demo),
         question("What is in this image?", &["square-and-star.png"]),
-        |text| streamed.push_str(text),
+        |text| {
+            streamed.push_str(text);
+            std::ops::ControlFlow::Continue(())
+        },
     )
     .await
     .unwrap();
@@ -551,9 +554,11 @@ async fn models_that_cannot_be_loaded_are_a_sentence_each() {
     ];
     for model in cases {
         let name = model.file_name().unwrap().to_string_lossy().into_owned();
-        let error = ask(config(model), question("Hi", &[]), |_| {})
-            .await
-            .unwrap_err();
+        let error = ask(config(model), question("Hi", &[]), |_| {
+            std::ops::ControlFlow::Continue(())
+        })
+        .await
+        .unwrap_err();
         let failure = error.failure();
         assert!(error.is_bad_input(), "{name}: {failure:?}");
         assert!(

@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use paddock_chat::{Chat, ChatConfig};
+use paddock_chat::{Chat, ChatConfig, Settings};
 use paddock_conversation::ModelId;
+use paddock_engines::EngineState;
 use paddock_models::Sight;
 use paddock_tests::fake_engine::FakeEngine;
 use serde_json::json;
@@ -42,6 +43,20 @@ async fn listed(chat: &Chat) -> Option<Sight> {
     chat.list_models().await.unwrap()[0].sight
 }
 
+/// Loads the chosen model as the settings say, and waits for it.
+async fn loaded(chat: &Chat, quant: &str) {
+    let mut changes = chat.engine_changes();
+    chat.preload(|_| {});
+    let ready = changes.wait_for(|now| {
+        let wanted = now.model.as_ref().is_some_and(|model| model.quant == quant);
+        wanted && matches!(now.state, EngineState::Ready { .. })
+    });
+    tokio::time::timeout(Duration::from_secs(60), ready)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
 #[tokio::test]
 async fn the_demo_model_sees_and_is_asked_only_once() {
     let engine: PathBuf = std::env::var_os("PADDOCK_ENGINE")
@@ -51,7 +66,7 @@ async fn the_demo_model_sees_and_is_asked_only_once() {
     let chat = open(folder.path(), engine.clone()).await;
     assert_eq!(listed(&chat).await, None, "not tested yet");
     let mut results = watch(&chat);
-    chat.preload();
+    chat.preload(|_| {});
     let result = tokio::time::timeout(Duration::from_secs(60), results.recv()).await;
     assert_eq!(result.unwrap(), Some((ModelId::demo(), Sight::Sees)));
     assert_eq!(listed(&chat).await, Some(Sight::Sees));
@@ -61,9 +76,18 @@ async fn the_demo_model_sees_and_is_asked_only_once() {
     let chat = open(folder.path(), engine).await;
     assert_eq!(listed(&chat).await, Some(Sight::Sees), "kept");
     let mut results = watch(&chat);
-    chat.preload();
-    let again = tokio::time::timeout(Duration::from_secs(4), results.recv()).await;
-    assert!(again.is_err(), "{again:?}");
+    loaded(&chat, "none").await;
+    // Loaded otherwise it is another model to be asked; loads are looked at one after the other.
+    let settings = Settings {
+        quant: "q8_0".into(),
+        ..chat.settings().await
+    };
+    chat.update_settings(settings).await.unwrap();
+    loaded(&chat, "q8_0").await;
+    let next = tokio::time::timeout(Duration::from_secs(60), results.recv()).await;
+    assert!(matches!(next, Ok(Some(_))), "{next:?}");
+    let again = results.try_recv();
+    assert!(again.is_err(), "the first was asked again: {again:?}");
     chat.shutdown().await;
 }
 
@@ -77,7 +101,7 @@ async fn one_that_says_the_same_to_every_picture_is_blind_or_unsure() {
         let mut fake = FakeEngine::start().await;
         let chat = open(folder.path(), fake.program(folder.path())).await;
         let mut results = watch(&chat);
-        chat.preload();
+        chat.preload(|_| {});
         for _ in 0..3 {
             let mut exchange = fake.next().await;
             let parts = exchange.body["messages"][0]["content"].as_array().unwrap();

@@ -3,10 +3,9 @@
 //!
 //! Outside: everything that the hub crate does not do itself.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use paddock_hub::{Hub, HubOptions, Progress, Throttle, download_repository, survey};
+use paddock_hub::{Hub, HubOptions, ModelsFolder, Progress, Throttle, download_repository, survey};
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
@@ -24,13 +23,13 @@ async fn main() -> std::process::ExitCode {
     })
     .expect("an endpoint");
     let reference = repository.parse().expect("a repository");
-    let models = Path::new(&folder);
-    let plan = survey(&hub, &reference, models)
+    let models = ModelsFolder::new(&folder);
+    let plan = survey(&hub, &reference, models.path())
         .await
         .expect("a repository")
         .plan;
     let throttle = Arc::new(Throttle::new(None));
-    match download_repository(&hub, &plan, models, throttle, &Progress::default()).await {
+    match download_repository(&hub, &plan, &models, throttle, &Progress::default()).await {
         Ok(path) => {
             println!("{}", path.display());
             std::process::ExitCode::SUCCESS

@@ -2,9 +2,11 @@
 //!
 //! Outside: the window's conversations; nothing here touches the user's data.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use paddock_chat::{AskOutcome, AskRequest, ask};
 use paddock_conversation::FinishReason;
 use serde_json::json;
@@ -15,7 +17,7 @@ use crate::{error::CommandError, places::Places};
 #[derive(Debug, Args)]
 pub struct Ask {
     /// Pictures to ask about, in this order.
-    #[arg(long = "image", value_name = "FILE", num_args = 1..)]
+    #[arg(long = "image", value_name = "FILE", num_args = 1.., value_parser = OsStringValueParser::new().map(PathBuf::from))]
     images: Vec<PathBuf>,
     #[command(flatten)]
     loading: Loading,
@@ -31,6 +33,7 @@ pub struct Ask {
     /// Instructions that go before the question.
     #[arg(long, default_value = "")]
     system: String,
+    /// Without one, the model is shown the pictures and says what it likes.
     question: Option<String>,
 }
 
@@ -58,33 +61,46 @@ impl Ask {
             max_tokens: self.max_tokens,
         };
         let json = self.json;
+        let mut printed = Ok(());
         let outcome = ask(config, request, |text| {
             if !json {
-                print(text);
+                printed = print(text);
+            }
+            // Nobody has to calculate what nobody can read.
+            match printed {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
             }
         })
         .await
         .map_err(|error| Stop::of(&error))?;
+        printed?;
         print(&if json {
             format!("{}\n", report(&outcome))
         } else {
             "\n".to_owned()
-        });
+        })?;
         match outcome.failure {
             Some(failure) => Err(Stop::Failed(failure.into())),
             None => Ok(()),
         }
     }
 
-    /// `--image a.png b.png "What is this?"` leaves the question among the files; it is the one that is not there.
+    /// `--image a.png b.png "What is this?"` leaves the question among the files; it is the last one, is not there and does
+    /// not look like a file. Pictures alone are a question, too.
     fn question(&mut self) -> Result<String, Stop> {
         if let Some(question) = self.question.take() {
             return Ok(question);
         }
         if self.images.len() > 1
-            && let Some(last) = self.images.pop_if(|last| !last.exists())
+            && let Some(last) = self
+                .images
+                .pop_if(|last| !last.exists() && !looks_like_a_file(last))
         {
             return Ok(last.to_string_lossy().into_owned());
+        }
+        if !self.images.is_empty() {
+            return Ok(String::new());
         }
         Err(Stop::BadInput(CommandError::new(
             "no_question",
@@ -92,6 +108,17 @@ impl Ask {
             "Write it as the last argument, in quotation marks.",
         )))
     }
+}
+
+/// Whether somebody meant a file by it: an empty name, the ending of a picture, or folders without a space.
+fn looks_like_a_file(text: &Path) -> bool {
+    let ending = text.extension().is_some_and(|ending| {
+        let ending = ending.to_string_lossy().to_ascii_lowercase();
+        paddock_decode::Format::EXTENSIONS.contains(&ending.as_str())
+    });
+    let words = text.to_string_lossy();
+    let folders = words.contains(std::path::is_separator) && !words.contains(char::is_whitespace);
+    ending || folders || words.is_empty()
 }
 
 fn report(outcome: &AskOutcome) -> serde_json::Value {
@@ -119,4 +146,59 @@ fn report(outcome: &AskOutcome) -> serde_json::Value {
             "tokens": image.tokens,
         })).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        ask: Ask,
+    }
+
+    /// The question and the pictures that the words after `ask` mean.
+    fn meant(words: &[&str]) -> Result<(String, Vec<PathBuf>), Stop> {
+        let words = ["ask"].iter().chain(words);
+        let mut ask = Program::try_parse_from(words).expect("arguments").ask;
+        Ok((ask.question()?, ask.images))
+    }
+
+    #[test]
+    fn the_question_is_what_is_no_file() {
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (words, question, pictures) in [
+            (
+                vec!["--image", picture, "What is this?"],
+                "What is this?",
+                1,
+            ),
+            (
+                vec!["What is this?", "--image", picture],
+                "What is this?",
+                1,
+            ),
+            (vec!["--image", picture, "and/or what?"], "and/or what?", 1),
+            (vec!["--image", picture], "", 1),
+            (vec!["--image", picture, picture], "", 2),
+            // A mistyped name stays a file, which is then said not to exist.
+            (vec!["--image", picture, "reb_circle.PNG"], "", 2),
+            (vec!["--image", picture, "my holiday.jpg"], "", 2),
+            (vec!["--image", picture, "pictures/red"], "", 2),
+            (vec!["--image", picture, ""], "", 2),
+            (vec!["--image", "nothing here"], "", 1),
+            (vec!["Why?"], "Why?", 0),
+        ] {
+            let (asked, images) = meant(&words).unwrap();
+            assert_eq!(
+                (asked.as_str(), images.len()),
+                (question, pictures),
+                "{words:?}"
+            );
+        }
+        assert!(matches!(meant(&[]), Err(Stop::BadInput(error)) if error.code == "no_question"));
+    }
 }

@@ -43,7 +43,7 @@ impl Bench {
             format!("{}\n", object(&model, self.rounds, &report))
         } else {
             table(&model, self.rounds, &report)
-        });
+        })?;
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Download {
             format!("{object}\n")
         } else {
             format!("{model}\n")
-        });
+        })?;
         Ok(())
     }
 

@@ -104,7 +104,7 @@ impl Fit {
             format!("{}\n", serde_json::to_value(&plan).unwrap_or_default())
         } else {
             words(&plan)
-        });
+        })?;
         Ok(())
     }
 

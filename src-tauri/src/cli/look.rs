@@ -84,7 +84,7 @@ impl Look {
                     object
                 })
                 .collect();
-            print(&format!("{}\n", Value::from(list)));
+            print(&format!("{}\n", Value::from(list)))?;
         } else {
             for (name, report) in reports {
                 let mut line = format!(
@@ -113,7 +113,7 @@ impl Look {
                 for note in &report.notes {
                     line += &format!("\n    {note}");
                 }
-                print(&format!("{line}\n"));
+                print(&format!("{line}\n"))?;
             }
         }
     }

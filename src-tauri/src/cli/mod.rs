@@ -1,10 +1,11 @@
 //! The command line on the same use cases as the window.
 //!
-//! Outside: the use cases. Exit codes: 0 done, 1 a failure, 2 bad input; the reason is one sentence (and
-//! one next step) on standard error.
+//! Outside: the use cases. Exit codes: 0 done, 1 a failure, 2 bad input, 141 (quietly) if whoever read the output went
+//! away; the reason is one sentence (and one next step) on standard error.
 
 mod ask;
 mod bench;
+mod diagnostics;
 mod download;
 mod fit;
 mod loading;
@@ -20,7 +21,12 @@ use std::{
 use clap::{Parser, Subcommand};
 use paddock_conversation::ModelId;
 
-use crate::{error::CommandError, places::Places};
+use paddock_decode::Limits;
+
+use crate::{diagnostics as log, error::CommandError, places::Places};
+
+/// What a shell reports of a program whose reader went away: 128 and SIGPIPE.
+const READER_GONE: u8 = 141;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -48,6 +54,9 @@ pub enum Command {
     /// Write the manual pages and the shell completions into a folder.
     #[command(hide = true)]
     Manual(manual::Manual),
+    /// Print what somebody who helps needs to know: versions, hardware, model, settings, the end of the log; without secrets,
+    /// names, and anything of a conversation.
+    Diagnostics(diagnostics::Diagnostics),
 }
 
 /// Why a command did not do what it was asked.
@@ -57,6 +66,8 @@ pub enum Stop {
     Failed(CommandError),
     /// Exit code 2.
     BadInput(CommandError),
+    /// Nobody reads what is printed: nothing to say, and nobody to say it to.
+    ReaderGone,
 }
 
 impl From<CommandError> for Stop {
@@ -73,6 +84,10 @@ pub fn run(command: Command) -> ExitCode {
             return ExitCode::from(1);
         }
     };
+    // Quietly: a command that only looks makes no folder.
+    if places.data.is_dir() {
+        log::start(&places.data, log::COMMAND_LOG);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -91,13 +106,16 @@ pub fn run(command: Command) -> ExitCode {
             Command::Bench(bench) => bench.run(&places).await,
             Command::Fit(fit) => fit.run(&places).await,
             Command::Manual(manual) => manual.run(),
+            Command::Diagnostics(diagnostics) => diagnostics.run(&places).await,
         }
     });
     let (code, error) = match outcome {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Stop::Failed(error)) => (1, error),
         Err(Stop::BadInput(error)) => (2, error),
+        Err(Stop::ReaderGone) => return ExitCode::from(READER_GONE),
     };
+    tracing::warn!(code = %error.code, exit = code, "a command stopped");
     eprintln!("paddock: {} {}", error.message, error.next_step);
     ExitCode::from(code)
 }
@@ -138,14 +156,46 @@ pub fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
-pub fn print(text: &str) {
+/// Prints to standard output.
+///
+/// # Errors
+/// The reader went away (`| head`), or what was printed could not be written: the command has not done what it was asked.
+pub fn print(text: &str) -> Result<(), Stop> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Stop::ReaderGone,
+            _ => Stop::Failed(CommandError::new(
+                "not_printed",
+                format!("The output could not be written ({error})."),
+                "Check the free space where it goes, then give the command again.",
+            )),
+        })
 }
 
 /// A picture file's bytes, never more than are taken, or the sentence for exit code 2.
 pub fn read(path: &Path) -> Result<Vec<u8>, Stop> {
+    if path.as_os_str().is_empty() {
+        return Err(Stop::BadInput(CommandError::new(
+            "file_unnamed",
+            "The name of a file is empty.",
+            "Write the file's name; in a script, check the variable that it comes from.",
+        )));
+    }
     paddock_pictures::read_file(path).map_err(|failure| Stop::BadInput(failure.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_name_is_refused_in_a_sentence() {
+        match read(Path::new("")) {
+            Err(Stop::BadInput(error)) => assert_eq!(error.code, "file_unnamed"),
+            other => panic!("{:?}", other.map(|bytes| bytes.len())),
+        }
+    }
 }

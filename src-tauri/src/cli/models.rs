@@ -60,7 +60,7 @@ impl Models {
             format!("{}\n", models.iter().map(object).collect::<Value>())
         } else {
             table(&models)
-        });
+        })?;
         Ok(())
     }
 }
@@ -92,7 +92,7 @@ fn catalogue(places: &Places, json: bool) -> Result<(), Stop> {
         )
     } else {
         lines.iter().map(catalogue_words).collect()
-    });
+    })?;
     Ok(())
 }
 

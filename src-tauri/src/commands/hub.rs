@@ -1,6 +1,6 @@
 //! The Hub: searching, looking before downloading, the downloads, the access token.
 
-use paddock_chat::{Chat, HubWish};
+use paddock_chat::{Chat, HubTokenState, HubWish};
 use paddock_hub::{Download, HubHit, Preflight};
 use tauri::State;
 
@@ -56,10 +56,10 @@ pub async fn list_downloads(chat: State<'_, Chat>) -> Result<Vec<Download>> {
     Ok(chat.list_downloads().await?)
 }
 
-/// Where the token comes from; null: there is none.
+/// Where the token comes from, or why that cannot be said.
 #[tauri::command]
 #[specta::specta]
-pub async fn hub_token_place(chat: State<'_, Chat>) -> Result<Option<String>> {
+pub async fn hub_token_place(chat: State<'_, Chat>) -> Result<HubTokenState> {
     Ok(chat.hub_token_place().await?)
 }
 

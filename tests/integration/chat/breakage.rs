@@ -41,17 +41,6 @@ async fn an_app_that_will_be_killed() {
     std::future::pending::<()>().await;
 }
 
-/// Whether the database's files hold these words. The write-ahead log gets them when they are committed.
-fn is_written(folder: &Path, words: &str) -> bool {
-    let holds = |name: &str| {
-        let bytes = std::fs::read(folder.join(name)).unwrap_or_default();
-        bytes
-            .windows(words.len())
-            .any(|part| part == words.as_bytes())
-    };
-    holds("paddock.db") || holds("paddock.db-wal")
-}
-
 #[tokio::test]
 async fn what_was_written_when_the_app_was_killed_is_there_afterwards_marked_interrupted() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,8 +59,9 @@ async fn what_was_written_when_the_app_was_killed_is_there_afterwards_marked_int
     let mut exchange = fake.next().await;
     exchange.begin().await;
     exchange.text("Once upon").await;
-    until("it is written", || {
-        is_written(&folder.path().join("data"), "Once upon")
+    let data = folder.path().join("data");
+    until("the words are written down", || {
+        paddock_tests::database::has_text(&data, "Once upon")
     })
     .await;
     app.kill().unwrap();

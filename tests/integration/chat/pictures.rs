@@ -289,7 +289,9 @@ async fn an_engine_that_answers_without_having_seen_the_picture_is_not_trusted()
         max_tokens: None,
     };
     let asked = question(vec![("a.png".to_owned(), png((56, 56), 1))]);
-    let asked = tokio::spawn(ask(config.clone(), asked, |_| {}));
+    let asked = tokio::spawn(ask(config.clone(), asked, |_| {
+        std::ops::ControlFlow::Continue(())
+    }));
     let mut exchange = fake.next().await;
     exchange.begin().await;
     exchange.text("A cat, certainly.").await;
@@ -300,7 +302,9 @@ async fn an_engine_that_answers_without_having_seen_the_picture_is_not_trusted()
     assert_eq!(outcome.failure.unwrap().code, "imageNotUsed");
 
     let bad = question(vec![("b.png".to_owned(), b"no picture".to_vec())]);
-    let error = ask(config.clone(), bad, |_| {}).await.unwrap_err();
+    let error = ask(config.clone(), bad, |_| std::ops::ControlFlow::Continue(()))
+        .await
+        .unwrap_err();
     assert!(
         error.is_bad_input() && error.to_string().starts_with("b.png: "),
         "{error}"

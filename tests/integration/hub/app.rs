@@ -126,6 +126,10 @@ async fn a_licence_is_accepted_before_a_gated_download() {
 
 /// The program under test, as `./test` builds it.
 async fn paddock(data: &Path, arguments: &[&str]) -> Output {
+    paddock_with(data, arguments, &[]).await
+}
+
+async fn paddock_with(data: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let program = std::env::var_os("PADDOCK_APP")
         .expect("PADDOCK_APP names the program to test; ./test sets it");
     let mut command = Command::new(program);
@@ -133,7 +137,9 @@ async fn paddock(data: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .env("PADDOCK_DATA_DIR", data)
         .env_remove("HF_TOKEN")
-        .env_remove("HF_ENDPOINT");
+        .env_remove("HF_ENDPOINT")
+        .env("HF_HOME", data.join("no-hub-of-others"))
+        .envs(variables.iter().copied());
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
@@ -218,4 +224,39 @@ async fn the_command_line_downloads_and_plans() {
         ],
     );
     assert_eq!(output.await.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environments_token_goes_to_the_environments_endpoint_alone() {
+    let server = HubServer::start(vec![small_model("owner/small", 300_000)]).await;
+    let endpoint = server.endpoint();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let login = folder.path().join("token");
+    std::fs::write(&login, "hf_login").unwrap();
+    let login = login.to_str().unwrap().to_owned();
+    let plan = [
+        "fit",
+        "owner/small",
+        "--memory",
+        "8GiB",
+        "--endpoint",
+        &endpoint,
+    ];
+    let token = ("HF_TOKEN", "hf_very_secret");
+    let tokens = [token, ("HF_TOKEN_PATH", login.as_str())];
+    let output = paddock_with(&data, &plan, &tokens).await;
+    assert!(output.status.success(), "{output:?}");
+    let seen = server.seen();
+    assert!(!seen.is_empty());
+    for request in &seen {
+        assert_eq!(request.authorization, None, "{request:?}");
+    }
+    // The same address, but now it is the one that the token is for.
+    let output = paddock_with(&data, &plan, &[token, ("HF_ENDPOINT", &endpoint)]).await;
+    assert!(output.status.success(), "{output:?}");
+    for request in &server.seen()[seen.len()..] {
+        let bearer = (request.server == "hub").then(|| "Bearer hf_very_secret".to_owned());
+        assert_eq!(request.authorization, bearer, "{request:?}");
+    }
 }

@@ -24,6 +24,22 @@ fn plan_bytes(repo: &Repo) -> u64 {
     files.map(|(_, content)| content.len() as u64).sum()
 }
 
+/// Waits until no thread of this process has the file open.
+async fn until_closed(path: &Path) {
+    let path = std::fs::canonicalize(path).unwrap();
+    let is_open = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+        descriptors
+            .flatten()
+            .any(|descriptor| std::fs::read_link(descriptor.path()).is_ok_and(|to| to == path))
+    };
+    let begun = Instant::now();
+    while is_open() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "still open");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_comes_whole_and_the_token_stays_with_the_hub() {
     let (repo, server, folder) = server(1 << 20).await;
@@ -74,9 +90,15 @@ async fn a_wrong_byte_is_found_and_only_its_part_is_written_again() {
     server.fault(SECOND, Fault::WrongByte(at), 1);
     let progress = Progress::default();
     let throttle = Arc::new(Throttle::new(None));
-    let path = download_repository(&hub(&server), &plan, folder.path(), throttle, &progress)
-        .await
-        .unwrap();
+    let path = download_repository(
+        &hub(&server),
+        &plan,
+        &ModelsFolder::new(folder.path()),
+        throttle,
+        &progress,
+    )
+    .await
+    .unwrap();
     assert_whole(&repo, &path);
     let received = progress.received_bytes();
     let most = plan_bytes(&repo) + content(&repo, SECOND).len() as u64;
@@ -98,8 +120,9 @@ async fn a_part_that_the_disk_spoiled_is_the_only_one_to_come_again() {
     let progress = Progress::default();
     let half = plan_bytes(&repo) / 2;
     let (hub, throttle) = (hub(&server), Arc::new(Throttle::new(None)));
+    let models = ModelsFolder::new(folder.path());
     tokio::select! {
-        ended = download_repository(&hub, &plan, folder.path(), throttle, &progress) => panic!("{ended:?}"),
+        ended = download_repository(&hub, &plan, &models, throttle, &progress) => panic!("{ended:?}"),
         () = async {
             while progress.done_bytes() < half {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -108,10 +131,11 @@ async fn a_part_that_the_disk_spoiled_is_the_only_one_to_come_again() {
     }
     server.full_speed();
     assert!(!is_model(folder.path(), "owner/small"));
-    tokio::time::sleep(Duration::from_millis(200)).await;
     let part = folder
         .path()
         .join(format!("owner/.small.partial/{FIRST}.part"));
+    // What was being written when it was paused is written to its end.
+    until_closed(&part).await;
     let file = std::fs::File::options().write(true).open(part).unwrap();
     file.write_all_at(&[0xaa; 100], 10).unwrap();
     let before = survey(&server, "owner/small", folder.path())
@@ -158,9 +182,15 @@ async fn a_server_without_ranges_serves_as_well_even_a_bad_one() {
         }
         let progress = Progress::default();
         let throttle = Arc::new(Throttle::new(None));
-        let path = download_repository(&hub(&server), &plan, folder.path(), throttle, &progress)
-            .await
-            .unwrap();
+        let path = download_repository(
+            &hub(&server),
+            &plan,
+            &ModelsFolder::new(folder.path()),
+            throttle,
+            &progress,
+        )
+        .await
+        .unwrap();
         assert_whole(&repo, &path);
         assert_eq!(progress.done_bytes(), plan.bytes());
         assert!(wrong || progress.received_bytes() < 2 * plan.bytes());
@@ -180,9 +210,15 @@ async fn servers_that_ask_to_wait_are_waited_for() {
     let begun = Instant::now();
     let progress = Progress::default();
     let throttle = Arc::new(Throttle::new(None));
-    let path = download_repository(&hub(&server), &plan, folder.path(), throttle, &progress)
-        .await
-        .unwrap();
+    let path = download_repository(
+        &hub(&server),
+        &plan,
+        &ModelsFolder::new(folder.path()),
+        throttle,
+        &progress,
+    )
+    .await
+    .unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_whole(&repo, &path);
     server.api_fault(429, wait());
@@ -220,7 +256,7 @@ async fn the_limit_holds_over_all_connections() {
     download_repository(
         &hub(&server),
         &plan,
-        folder.path(),
+        &ModelsFolder::new(folder.path()),
         throttle,
         &Progress::default(),
     )

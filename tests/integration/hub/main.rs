@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paddock_hub::{
-    Hub, HubError, HubOptions, Progress, Reference, Survey, Throttle, Token, download_repository,
+    Hub, HubError, HubOptions, ModelsFolder, Progress, Reference, Survey, Throttle, Token,
+    TokenError, download_repository,
 };
 use paddock_tests::hub_repo::Repo;
 use paddock_tests::hub_server::HubServer;
@@ -29,6 +30,7 @@ fn options(server: &HubServer) -> HubOptions {
     HubOptions {
         endpoint: server.endpoint(),
         token: Token::new("hf_very_secret"),
+        token_problem: None,
         connections: 4,
         part_bytes: PART_BYTES,
         run_parts: 4,
@@ -56,7 +58,14 @@ async fn fetch(server: &HubServer, text: &str, models: &Path) -> Result<(PathBuf
     let plan = survey(server, text, models).await?.plan;
     let progress = Progress::default();
     let throttle = Arc::new(Throttle::new(None));
-    let path = download_repository(&hub(server), &plan, models, throttle, &progress).await?;
+    let path = download_repository(
+        &hub(server),
+        &plan,
+        &ModelsFolder::new(models),
+        throttle,
+        &progress,
+    )
+    .await?;
     assert_eq!(
         progress.done_bytes(),
         plan.bytes(),

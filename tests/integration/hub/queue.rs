@@ -30,12 +30,13 @@ fn is_done(line: &Download) -> bool {
     matches!(line.state, DownloadState::Done { .. })
 }
 
+/// Two to be paused and removed, and a small one beside them.
 async fn two_models(weight_bytes: usize) -> (HubServer, tempfile::TempDir) {
-    let models = ["owner/one", "owner/two"].map(|name| small_model(name, weight_bytes));
-    (
-        HubServer::start(models.into()).await,
-        tempfile::tempdir().unwrap(),
-    )
+    let mut models: Vec<_> = ["owner/one", "owner/two"]
+        .map(|name| small_model(name, weight_bytes))
+        .into();
+    models.push(small_model("owner/other", 300_000));
+    (HubServer::start(models).await, tempfile::tempdir().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +48,7 @@ async fn one_after_the_other_paused_resumed_and_removed() {
     server.pace(16 << 10, Duration::from_millis(10));
     for name in ["owner/one", "owner/two"] {
         let plan = survey(&server, name, models).await.unwrap().plan;
-        assert_eq!(downloads.start(&hub, plan), name);
+        assert_eq!(downloads.start(&hub, plan).await, name);
     }
     let state = |id: &str| {
         let list = downloads.list();
@@ -59,26 +60,26 @@ async fn one_after_the_other_paused_resumed_and_removed() {
     })
     .await;
     assert!(moving.bytes_per_second > 0 && moving.bytes_done < moving.bytes_total);
-    downloads.pause("owner/one").unwrap();
+    downloads.pause("owner/one").await.unwrap();
     assert_eq!(state("owner/one"), DownloadState::Paused);
     assert_eq!(state("owner/two"), DownloadState::Running);
     server.full_speed();
     reach(&downloads, "owner/two", is_done).await;
     let kept = downloads.list()[0].bytes_done;
     assert!(kept >= 300_000);
-    downloads.resume("owner/one", &hub).unwrap();
+    downloads.resume("owner/one", &hub).await.unwrap();
     let done = reach(&downloads, "owner/one", is_done).await;
     let model = ModelId::local(models.join("owner/one").to_str().unwrap());
     assert_eq!(done.state, DownloadState::Done { model });
     assert_eq!(done.bytes_done, done.bytes_total);
-    downloads.remove("owner/one").unwrap();
+    downloads.remove("owner/one").await.unwrap();
     assert!(
         is_model(models, "owner/one"),
         "a whole model is not what is removed"
     );
     assert_eq!(downloads.list().len(), 1);
     assert_eq!(
-        downloads.pause("owner/one").unwrap_err().code(),
+        downloads.pause("owner/one").await.unwrap_err().code(),
         "hubNoDownload"
     );
 }
@@ -97,9 +98,9 @@ async fn after_a_restart_it_is_there_paused_and_nothing_is_asked_of_the_network(
     })
     .unwrap();
     let before = open(models);
-    before.start(&hub, plan);
+    before.start(&hub, plan).await;
     reach(&before, "owner/one", |line| line.bytes_done > 5 * usual).await;
-    before.pause("owner/one").unwrap();
+    before.pause("owner/one").await.unwrap();
     drop(before);
     server.full_speed();
     let asked = server.seen().len();
@@ -110,9 +111,16 @@ async fn after_a_restart_it_is_there_paused_and_nothing_is_asked_of_the_network(
         ("owner/one", &DownloadState::Paused)
     );
     assert!(line.bytes_done >= usual, "{line:?}");
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(server.seen().len(), asked);
-    after.resume("owner/one", &hub).unwrap();
+    // Another one comes and is done, and still nobody asked for this one.
+    let other = survey(&server, "owner/other", models).await.unwrap().plan;
+    after.start(&hub, other).await;
+    reach(&after, "owner/other", is_done).await;
+    let since = &server.seen()[asked..];
+    assert!(
+        since.iter().all(|seen| !seen.target.contains("owner/one")),
+        "{since:?}"
+    );
+    after.resume("owner/one", &hub).await.unwrap();
     reach(&after, "owner/one", is_done).await;
     drop(after);
     assert!(
@@ -122,14 +130,12 @@ async fn after_a_restart_it_is_there_paused_and_nothing_is_asked_of_the_network(
     // Removed before it is whole: nothing stays.
     server.pace(16 << 10, Duration::from_millis(10));
     let downloads = open(models);
-    downloads.start(
-        &hub,
-        survey(&server, "owner/two", models).await.unwrap().plan,
-    );
+    let plan = survey(&server, "owner/two", models).await.unwrap().plan;
+    downloads.start(&hub, plan).await;
     reach(&downloads, "owner/two", |line| line.bytes_done > 200_000).await;
-    downloads.remove("owner/two").unwrap();
+    downloads.remove("owner/two").await.unwrap();
     let left: Vec<_> = std::fs::read_dir(models.join("owner")).unwrap().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left.len(), 2, "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +181,10 @@ async fn what_the_disk_lost_when_the_power_went_is_loaded_again() {
     );
     assert!(!is_model(folder.path(), "owner/small"));
     let before = server.sent(None);
-    downloads.resume("owner/small", &hub(&server)).unwrap();
+    downloads
+        .resume("owner/small", &hub(&server))
+        .await
+        .unwrap();
     reach(&downloads, "owner/small", is_done).await;
     assert_whole(&repo, &path);
     assert_eq!(server.sent(None) - before, bytes);
@@ -189,7 +198,7 @@ async fn failures_stay_in_the_list_and_progress_is_told_four_times_a_second() {
     let plan = survey(&server, "owner/one", models).await.unwrap().plan;
     let fault = paddock_tests::hub_server::Fault::Status(500, vec![]);
     server.fault("model-00001-of-00002.safetensors", fault, 40);
-    downloads.start(&hub(&server), plan);
+    downloads.start(&hub(&server), plan).await;
     let failed = reach(&downloads, "owner/one", |line| {
         matches!(line.state, DownloadState::Failed { .. })
     })
@@ -206,7 +215,7 @@ async fn failures_stay_in_the_list_and_progress_is_told_four_times_a_second() {
     ));
     let good = HubServer::start(vec![small_model("owner/one", 8 << 20)]).await;
     good.pace(16 << 10, Duration::from_millis(40));
-    downloads.resume("owner/one", &hub(&good)).unwrap();
+    downloads.resume("owner/one", &hub(&good)).await.unwrap();
     let (mut changes, begun) = (downloads.subscribe(), Instant::now());
     let mut told = 0_u32;
     while !is_done(&downloads.list()[0]) {

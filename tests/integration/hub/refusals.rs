@@ -25,9 +25,15 @@ async fn fails_then_works(
         server.fault(FIRST, fault.clone(), 200);
     }
     let throttle = Arc::new(Throttle::new(None));
-    let error = download_repository(&hub(server), &plan, models, throttle, &Progress::default())
-        .await
-        .unwrap_err();
+    let error = download_repository(
+        &hub(server),
+        &plan,
+        &ModelsFolder::new(models),
+        throttle,
+        &Progress::default(),
+    )
+    .await
+    .unwrap_err();
     assert!(!is_model(models, "owner/small"), "{error}");
     let good = HubServer::start(vec![repo.clone()]).await;
     let present = survey(&good, "owner/small", models)
@@ -110,7 +116,7 @@ async fn a_gated_repository_is_told_before_anything_is_loaded() {
     let path = download_repository(
         &hub,
         &survey.plan,
-        folder.path(),
+        &ModelsFolder::new(folder.path()),
         throttle,
         &Progress::default(),
     )
@@ -123,6 +129,43 @@ async fn a_gated_repository_is_told_before_anything_is_loaded() {
             .iter()
             .all(|seen| seen.server == "hub" || seen.authorization.is_none())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keychain_that_could_not_be_asked_is_said_where_it_matters() {
+    let gated = Repo {
+        gated: Some("manual"),
+        token: Some("hf_of_somebody".into()),
+        ..small_model("owner/gated", 300_000)
+    };
+    let server = HubServer::start(vec![gated, small_model("owner/open", 300_000)]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let reason = TokenError::Refused {
+        detail: "it is locked".into(),
+    };
+    let hub = Hub::new(HubOptions {
+        token: None,
+        token_problem: Some(reason.clone()),
+        ..options(&server)
+    })
+    .unwrap();
+    let look = async |text: &str| paddock_hub::survey(&hub, &reference(text), folder.path()).await;
+    let problem = look("owner/gated").await.unwrap().preflight.problem;
+    let problem = problem.expect("a reason");
+    assert_eq!(problem.code, "hubTokenUnreadable");
+    assert!(
+        problem.message.contains("accepted its licence") && problem.message.contains("is locked"),
+        "{problem:?}"
+    );
+    assert!(problem.next_step.contains("Unlock"), "{problem:?}");
+    // The Hub hides what is not open behind 401.
+    let hidden = look("owner/nothing").await.unwrap_err();
+    assert!(
+        matches!(&hidden, HubError::TokenUnreadable { reason: said, .. } if *said == reason),
+        "{hidden:?}"
+    );
+    assert!(hidden.is_bad_input(), "the name may be wrong");
+    assert_eq!(look("owner/open").await.unwrap().preflight.problem, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +187,7 @@ async fn access_that_is_taken_away_in_the_middle_is_a_reason_of_its_own() {
         let error = download_repository(
             &hub(&server),
             &plan,
-            folder.path(),
+            &ModelsFolder::new(folder.path()),
             throttle,
             &Progress::default(),
         )
@@ -189,7 +232,7 @@ async fn files_that_cannot_be_verified_are_not_taken() {
     let error = download_repository(
         &hub(&server),
         &found.plan,
-        folder.path(),
+        &ModelsFolder::new(folder.path()),
         throttle,
         &Progress::default(),
     )

@@ -2,7 +2,7 @@
 //! scenario expects is the tests' concern.
 
 use super::client::{DriverError, Element, Session};
-use super::desktop::Display;
+use super::desktop::{Display, first_lines};
 use super::{Group, wait_until};
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -21,6 +21,23 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 pub struct Home {
     folder: tempfile::TempDir,
     engine: Option<PathBuf>,
+    /// The address of a session bus.
+    bus: Option<String>,
+}
+
+/// A session bus of the test's own.
+#[derive(Debug)]
+pub struct Bus {
+    address: String,
+    _daemon: Group,
+}
+
+impl Bus {
+    /// For `DBUS_SESSION_BUS_ADDRESS`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
 }
 
 impl Home {
@@ -38,6 +55,28 @@ impl Home {
         Self {
             folder,
             engine: None,
+            bus: None,
+        }
+    }
+
+    /// Gives the app a session bus, which there is none of otherwise.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn start_bus(&mut self, display: &Display) -> Bus {
+        let mut daemon = Group::start("dbus-daemon", |command| {
+            display.furnish(command);
+            command
+                .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+                .stdout(Stdio::piped());
+        });
+        let address = first_lines(&mut daemon)
+            .recv_timeout(SOON)
+            .expect("the address of the bus");
+        self.bus = Some(address.clone());
+        Bus {
+            address,
+            _daemon: daemon,
         }
     }
 
@@ -108,6 +147,9 @@ impl<'display> App<'display> {
                 .env("PADDOCK_DATA_DIR", home.data());
             if let Some(engine) = &home.engine {
                 command.env("PADDOCK_ENGINE", engine);
+            }
+            if let Some(bus) = &home.bus {
+                command.env("DBUS_SESSION_BUS_ADDRESS", bus);
             }
             // GTK, fontconfig and WebKit write here; nothing of the real user's is read or touched.
             command.env("HOME", own).env("XDG_RUNTIME_DIR", own);
@@ -263,6 +305,12 @@ impl<'display> App<'display> {
         self.display.focus(&self.window);
     }
 
+    /// The window, as xdotool knows it.
+    #[must_use]
+    pub fn window(&self) -> &str {
+        &self.window
+    }
+
     /// The middle of the window in screen pixels.
     #[must_use]
     pub fn middle(&self) -> (u32, u32) {
@@ -411,7 +459,12 @@ pub fn output(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-fn binary() -> PathBuf {
+/// The program under test.
+///
+/// # Panics
+/// If `PADDOCK_APP` does not name it.
+#[must_use]
+pub fn binary() -> PathBuf {
     let named = std::env::var_os("PADDOCK_APP")
         .expect("PADDOCK_APP names the program to test; ./test sets it");
     std::fs::canonicalize(&named)

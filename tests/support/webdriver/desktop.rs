@@ -128,8 +128,8 @@ impl Display {
         self.type_text(&path.to_string_lossy());
         // While the dialog still looks the typed path up, Return only completes it.
         let closed = wait_until(Duration::from_secs(8), || {
-            std::thread::sleep(Duration::from_millis(300));
-            if self.window(title, Duration::ZERO).is_none() {
+            let gone = || self.window(title, Duration::ZERO).is_none().then_some(());
+            if wait_until(Duration::from_millis(300), gone).is_some() {
                 return Some(());
             }
             let mut command = Command::new("timeout");
@@ -284,13 +284,12 @@ impl Drag<'_> {
                 &between(from.0, to.0, step),
                 &between(from.1, to.1, step),
             ]);
-            std::thread::sleep(Duration::from_millis(15));
         }
     }
 }
 
 /// The lines a process prints, read on a thread so that waiting for one can have a limit.
-fn first_lines(process: &mut Group) -> mpsc::Receiver<String> {
+pub(super) fn first_lines(process: &mut Group) -> mpsc::Receiver<String> {
     let stdout = process.child().stdout.take().expect("stdout is piped");
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -1,6 +1,6 @@
 // The simulated Hub: what the catalogue knows can be found, looked at, and "downloaded" without a byte of it.
 import catalogue from "../../../src-tauri/crates/models/catalogue/models.json";
-import type { Download, HubHit, Preflight } from "../lib/ipc";
+import type { Download, HubHit, HubTokenState, Preflight } from "../lib/ipc";
 
 const BYTES_PER_SECOND = 180e6;
 const TICK_MS = 250;
@@ -15,8 +15,8 @@ const listed = catalogue.entries.flatMap((entry) =>
     : [],
 );
 
-export function tokenPlace(): string | null {
-  return token === null ? null : "the system’s keychain";
+export function tokenState(): HubTokenState {
+  return { place: token === null ? null : "the system’s keychain", removable: token !== null, problem: null };
 }
 
 export function keepToken(text: string | null): void {

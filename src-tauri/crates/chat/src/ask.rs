@@ -2,6 +2,7 @@
 //!
 //! Outside: arguments, printing, exit codes.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,14 +100,14 @@ pub struct AskImage {
     pub tokens: u32,
 }
 
-/// Loads the model, asks, hands every piece of text to `on_text`, and ends the engine.
+/// Loads the model, asks, hands every piece of text to `on_text`, which may end it all, and ends the engine.
 ///
 /// # Errors
 /// A picture cannot be taken, the model cannot be loaded, or the engine refuses the question: no text came.
 pub async fn ask(
     config: AskConfig,
     request: AskRequest,
-    mut on_text: impl FnMut(&str) + Send,
+    mut on_text: impl FnMut(&str) -> ControlFlow<()> + Send,
 ) -> Result<AskOutcome, ChatError> {
     if request.question.trim().is_empty() && request.images.is_empty() {
         return Err(ChatError::NothingToSend);
@@ -183,8 +184,12 @@ pub async fn ask(
     let error = loop {
         match events.next().await {
             Some(Ok(EngineEvent::TextDelta(text))) => {
-                on_text(&text);
+                let next = on_text(&text);
                 outcome.text.push_str(&text);
+                if next.is_break() {
+                    outcome.finish_reason = FinishReason::Cancelled;
+                    break None;
+                }
             }
             Some(Ok(EngineEvent::ReasoningDelta(_) | EngineEvent::Progress(_))) => {}
             Some(Ok(EngineEvent::Finished(finish))) => {
@@ -213,6 +218,7 @@ pub async fn ask(
             outcome.timings.total_ms = asked.elapsed().as_secs_f64() * 1e3;
             outcome.failure = Some(error.failure());
         }
+        None if outcome.finish_reason == FinishReason::Cancelled => {}
         None if outcome.images.len() != image_count => {
             // Never a confident answer about a picture that the model did not get.
             outcome.finish_reason = FinishReason::Failed;

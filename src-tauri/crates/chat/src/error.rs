@@ -34,24 +34,15 @@ pub enum ChatError {
     #[error("An answer is still being written in this conversation.")]
     Busy,
     #[error("{model} cannot see pictures.")]
-    ModelCannotSee {
-        model: String,
-    },
+    ModelCannotSee { model: String },
     #[error(
         "The pictures and text take about {needed} tokens, but the model's context holds {context}."
     )]
-    ContextTooSmall {
-        needed: u32,
-        context: u32,
-    },
+    ContextTooSmall { needed: u32, context: u32 },
     #[error("Only a {expected} message can be used for this.")]
-    WrongRole {
-        expected: &'static str,
-    },
+    WrongRole { expected: &'static str },
     #[error("An inner task was ended ({detail}).")]
-    TaskEnded {
-        detail: String,
-    },
+    TaskEnded { detail: String },
 }
 
 impl ChatError {

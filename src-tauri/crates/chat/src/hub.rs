@@ -8,11 +8,14 @@ use std::sync::{Arc, OnceLock};
 
 use paddock_conversation::Failure;
 use paddock_hub::{
-    Arrived, Download, Downloads, Gate, Hub, HubError, HubHit, HubOptions, Keychain, Preflight,
-    Reference, Survey, Throttle, Token, TokenError, TokenStore, remote_checkpoint, survey,
+    Arrived, Credentials, Download, Downloads, Gate, Hub, HubError, HubHit, HubOptions, Keychain,
+    Preflight, Reference, Survey, Throttle, Token, TokenError, TokenSource, TokenStore,
+    environment_endpoint, normal_endpoint, remote_checkpoint, survey,
 };
 use paddock_models::Checkpoint;
 use paddock_settings::Settings;
+use serde::Serialize;
+use specta::Type;
 use tokio::sync::watch;
 
 use crate::ChatError;
@@ -59,21 +62,39 @@ fn variable(name: &str) -> Option<String> {
 /// Where models are downloaded from if nothing is set: what `HF_ENDPOINT` names, else the Hub itself.
 #[must_use]
 pub fn default_hub_endpoint() -> String {
-    HubOptions::from_environment(variable).endpoint
+    environment_endpoint(variable)
 }
 
-/// How the Hub is reached: the environment's token goes before the keychain's, which is kept for each endpoint apart.
-/// Blocks.
+/// The endpoint in use: the settings', else the environment's, else the Hub itself.
+fn endpoint_in_use(endpoint: Option<&str>) -> String {
+    endpoint.map_or_else(default_hub_endpoint, normal_endpoint)
+}
+
+/// How the Hub is reached, with the token that belongs to the endpoint. Blocks.
 fn hub_options(endpoint: Option<&str>, keychain: &dyn TokenStore) -> HubOptions {
-    let mut options = HubOptions::from_environment(variable);
-    if let Some(endpoint) = endpoint {
-        options.endpoint = endpoint.trim().trim_end_matches('/').to_owned();
+    let endpoint = endpoint_in_use(endpoint);
+    let credentials = Credentials::of(&endpoint, variable, keychain);
+    if let Some(problem) = &credentials.problem {
+        tracing::warn!(%problem, "the access token could not be looked up");
     }
-    if options.token.is_none() {
-        // Without a keychain there is no token; who needs one is told so when they want to keep it.
-        options.token = keychain.token(&options.endpoint).unwrap_or_default();
+    HubOptions {
+        endpoint,
+        token: credentials.found.map(|(token, _)| token),
+        token_problem: credentials.problem,
+        ..HubOptions::default()
     }
-    options
+}
+
+/// What is known of the token for the endpoint in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub struct HubTokenState {
+    /// Where it comes from, in words; none if there is none.
+    pub place: Option<String>,
+    /// It is in the keychain, so Paddock can remove it.
+    pub removable: bool,
+    /// The keychain could not be asked: whether a token is kept is not known.
+    pub problem: Option<Failure>,
 }
 
 /// What a repository's headers tell, for whoever has no data folder open.
@@ -206,13 +227,13 @@ impl Chat {
             Ok(())
         })
         .await?;
-        Ok(self.downloads().start(&hub, found.plan))
+        Ok(self.downloads().start(&hub, found.plan).await)
     }
 
     /// # Errors
     /// There is no such download.
     pub async fn pause_download(&self, id: &str) -> Result<Vec<Download>, ChatError> {
-        self.downloads().pause(id)?;
+        self.downloads().pause(id).await?;
         Ok(self.downloads().list())
     }
 
@@ -220,7 +241,7 @@ impl Chat {
     /// There is no such download, or the endpoint of the settings is no address.
     pub async fn resume_download(&self, id: &str) -> Result<Vec<Download>, ChatError> {
         let hub = self.hub(&HubWish::default()).await?;
-        self.downloads().resume(id, &hub)?;
+        self.downloads().resume(id, &hub).await?;
         Ok(self.downloads().list())
     }
 
@@ -229,12 +250,8 @@ impl Chat {
     /// # Errors
     /// There is no such download.
     pub async fn remove_download(&self, id: String) -> Result<Vec<Download>, ChatError> {
-        self.blocking(move |chat| {
-            // Removing starts the next one, which needs the runtime: a blocking thread has it, too.
-            chat.downloads().remove(&id)?;
-            Ok(chat.downloads().list())
-        })
-        .await
+        self.downloads().remove(&id).await?;
+        Ok(self.downloads().list())
     }
 
     /// # Errors
@@ -249,19 +266,22 @@ impl Chat {
         self.downloads().subscribe()
     }
 
-    /// Where the token for the endpoint in use comes from; none if there is none.
+    /// Where the token for the endpoint in use comes from, or why that cannot be said.
     ///
     /// # Errors
     /// Never in practice: only if the app is ending.
-    pub async fn hub_token_place(&self) -> Result<Option<String>, ChatError> {
+    pub async fn hub_token_place(&self) -> Result<HubTokenState, ChatError> {
         let endpoint = self.settings().await.hub_endpoint;
         self.blocking(move |chat| {
-            if HubOptions::from_environment(variable).token.is_some() {
-                return Ok(Some("HF_TOKEN".to_owned()));
-            }
             let keychain = chat.hub_side().keychain.as_ref();
-            let token = hub_options(endpoint.as_deref(), keychain).token;
-            Ok(token.map(|_| "the system's keychain".to_owned()))
+            let endpoint = endpoint_in_use(endpoint.as_deref());
+            let Credentials { found, problem } = Credentials::of(&endpoint, variable, keychain);
+            let source = found.map(|(_, source)| source);
+            Ok(HubTokenState {
+                removable: source == Some(TokenSource::Keychain),
+                place: source.map(|source| source.place()),
+                problem: problem.map(|problem| problem.failure()),
+            })
         })
         .await
     }
@@ -289,10 +309,7 @@ impl Chat {
     ) -> Result<(), ChatError> {
         let endpoint = self.settings().await.hub_endpoint;
         self.blocking(move |chat| {
-            let endpoint = endpoint.map_or_else(
-                || HubOptions::from_environment(variable).endpoint,
-                |endpoint| endpoint.trim().trim_end_matches('/').to_owned(),
-            );
+            let endpoint = endpoint_in_use(endpoint.as_deref());
             work(chat.hub_side().keychain.as_ref(), &endpoint).map_err(|error| token_error(&error))
         })
         .await

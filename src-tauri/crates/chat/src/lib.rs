@@ -26,7 +26,7 @@ pub use ask::{AskConfig, AskImage, AskOutcome, AskRequest, ask};
 pub use bench::{BenchReport, PictureBench, bench};
 pub use chat::{Chat, ChatConfig};
 pub use error::ChatError;
-pub use hub::{HubWish, default_hub_endpoint, hub_checkpoint};
+pub use hub::{HubTokenState, HubWish, default_hub_endpoint, hub_checkpoint};
 pub use learning::{FitRecord, Learned};
 pub use listing::known_models;
 pub use paddock_models::{

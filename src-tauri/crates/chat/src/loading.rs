@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use paddock_conversation::ModelId;
+use paddock_conversation::{Failure, ModelId};
 use paddock_devices::{DevicePreference, DeviceReport, report};
 use paddock_engines::{
     EngineError, EngineSnapshot, EngineState, Engines, Lease, LoadSpec, Need, Seat,
@@ -43,13 +43,20 @@ impl Chat {
         self.engines().subscribe(Seat::Chosen)
     }
 
-    /// Begins to load the chosen model, so that the first question need not wait. Does nothing if it is loaded or gone.
-    pub fn preload(&self) {
+    /// Begins to load the chosen model, so that the first question need not wait. If it is gone or cannot be read, `missing`
+    /// is told; what the engine says is in its state.
+    pub fn preload(&self, missing: impl FnOnce(Failure) + Send + 'static) {
         let chat = self.clone();
         tokio::spawn(async move {
             let settings = chat.settings().await;
             let loaded = async {
-                let model = chat.resolve(settings.chosen.clone()).await?;
+                let model = match chat.resolve(settings.chosen.clone()).await {
+                    Ok(model) => model,
+                    Err(error) => {
+                        missing(gone(error.failure()));
+                        return Err(error);
+                    }
+                };
                 let (spec, need) = chat.load_of(&model, &settings).await;
                 Ok::<_, ChatError>(chat.engines().load(Seat::Chosen, spec, need).await?)
             };
@@ -183,4 +190,19 @@ impl Chat {
             _ => model.context_tokens(&choice),
         }
     }
+}
+
+/// The failure of a model that is not where it was when it was chosen, in the words of somebody who has just started.
+fn gone(failure: Failure) -> Failure {
+    if !["modelNotFound", "noModel"].contains(&failure.code.as_str()) {
+        return failure;
+    }
+    Failure::new(
+        "modelGone",
+        format!(
+            "The chosen model is not there any more. {}",
+            failure.message
+        ),
+        "Connect the disk that it is on and ask again, or choose another model.",
+    )
 }

@@ -73,13 +73,7 @@ impl ImageId {
     /// The id of a digest.
     #[must_use]
     pub fn from_digest(sha256: [u8; 32]) -> Self {
-        use std::fmt::Write as _;
-        let mut hex = String::with_capacity(64);
-        for byte in sha256 {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Self(hex)
+        Self(hex::encode(sha256))
     }
 
     #[must_use]

@@ -239,7 +239,7 @@ impl Hub {
             page: self.page(&repository),
             repository,
         };
-        Some(match (status, code) {
+        let error = match (status, code) {
             (_, "GatedRepo") => gated(repository),
             (_, "RepoNotFound" | "RevisionNotFound") => HubError::NotFound { repository },
             (_, "EntryNotFound") => HubError::FileNotFound {
@@ -263,6 +263,15 @@ impl Hub {
                 status: status.as_u16(),
                 wait,
             },
+        };
+        let closed = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        Some(match &self.0.options.token_problem {
+            // "Add a token" would be the wrong advice to one who has added it.
+            Some(reason) if closed && self.owns(response.url()) => HubError::TokenUnreadable {
+                refused: Box::new(error),
+                reason: reason.clone(),
+            },
+            _ => error,
         })
     }
 }

@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use paddock_conversation::{Failure, ModelId};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::download::SpeedMeter;
+use crate::models_folder::ModelsFolder;
+use crate::queue_file::{KeptItem, Pending, QueueFile};
 use crate::settle::settle_all;
 use crate::{
-    Download, DownloadState, Hub, HubError, HubOptions, Plan, Progress, Throttle, disk,
+    Download, DownloadState, Hub, HubError, HubOptions, Plan, Progress, Throttle,
     download_repository,
 };
 
 /// How often progress is told.
 const TICK: Duration = Duration::from_millis(250);
-const VERSION: u32 = 1;
 
 /// Called when a model is in its place, before the download counts as done: it joins the list of models.
 pub type Arrived =
@@ -34,7 +34,8 @@ pub type Arrived =
 pub struct Downloads(Arc<Inner>);
 
 struct Inner {
-    models: PathBuf,
+    models: ModelsFolder,
+    kept: QueueFile,
     throttle: Arc<Throttle>,
     arrived: Arrived,
     items: Mutex<Vec<Item>>,
@@ -63,23 +64,6 @@ struct Item {
     speed: SpeedMeter,
 }
 
-/// What is kept over a restart. No token: that is asked for when the user resumes.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    version: u32,
-    downloads: Vec<KeptItem>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct KeptItem {
-    plan: Plan,
-    failure: Option<Failure>,
-}
-
-fn state_file(models: &Path) -> PathBuf {
-    models.join("downloads.json")
-}
-
 fn id_of(plan: &Plan) -> String {
     match &plan.model_file {
         Some(file) => format!("{}/{file}", plan.repository),
@@ -92,13 +76,10 @@ impl Downloads {
     /// for a small file.
     #[must_use]
     pub fn open(models: &Path, throttle: Arc<Throttle>, arrived: Arrived) -> Self {
-        let kept: Option<Kept> = std::fs::read(state_file(models))
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .filter(|kept: &Kept| kept.version == VERSION);
+        let file = QueueFile::of(models);
         let part_bytes = HubOptions::default().part_bytes;
-        let items = kept.map_or_else(Vec::new, |kept| kept.downloads);
-        let items = items
+        let items = file
+            .read()
             .into_iter()
             .map(|kept| Item {
                 kept_bytes: kept.plan.present_bytes(models, part_bytes),
@@ -109,7 +90,8 @@ impl Downloads {
             })
             .collect();
         let downloads = Self(Arc::new(Inner {
-            models: models.to_owned(),
+            models: ModelsFolder::new(models),
+            kept: file,
             throttle,
             arrived,
             items: Mutex::new(items),
@@ -128,17 +110,19 @@ impl Downloads {
                 let error = HubError::Damaged {
                     repository: plan.repository.clone(),
                 };
-                let mut items = downloads.items();
-                if !items.iter().any(|item| item.id == id_of(&plan)) {
-                    items.push(Item {
-                        state: DownloadState::Failed {
-                            failure: error.failure(),
-                        },
-                        ..Item::new(plan)
-                    });
-                    downloads.keep(&items);
-                }
-                drop(items);
+                let pending = {
+                    let mut items = downloads.items();
+                    if !items.iter().any(|item| item.id == id_of(&plan)) {
+                        items.push(Item {
+                            state: DownloadState::Failed {
+                                failure: error.failure(),
+                            },
+                            ..Item::new(plan)
+                        });
+                    }
+                    downloads.pending(&items)
+                };
+                downloads.write(&pending);
                 downloads.publish();
             }
         });
@@ -161,9 +145,9 @@ impl Downloads {
     }
 
     /// Adds a download, or resumes the one that is there; the rest of the queue comes first. Returns its id.
-    pub fn start(&self, hub: &Hub, plan: Plan) -> String {
+    pub async fn start(&self, hub: &Hub, plan: Plan) -> String {
         let id = id_of(&plan);
-        {
+        let pending = {
             let mut items = self.items();
             match items.iter_mut().find(|item| item.id == id) {
                 // Under way: nothing to do.
@@ -178,9 +162,10 @@ impl Downloads {
                     items.push(item);
                 }
             }
-            self.keep(&items);
-        }
+            self.pending(&items)
+        };
         self.go_on();
+        self.keep(pending).await;
         id
     }
 
@@ -188,17 +173,18 @@ impl Downloads {
     ///
     /// # Errors
     /// There is no such download.
-    pub fn pause(&self, id: &str) -> Result<(), HubError> {
-        {
+    pub async fn pause(&self, id: &str) -> Result<(), HubError> {
+        let pending = {
             let mut items = self.items();
             let item = find(&mut items, id)?;
             if item.is_active() {
                 item.stop();
                 item.state = DownloadState::Paused;
             }
-            self.keep(&items);
-        }
+            self.pending(&items)
+        };
         self.go_on();
+        self.keep(pending).await;
         Ok(())
     }
 
@@ -206,8 +192,8 @@ impl Downloads {
     ///
     /// # Errors
     /// There is no such download.
-    pub fn resume(&self, id: &str, hub: &Hub) -> Result<(), HubError> {
-        {
+    pub async fn resume(&self, id: &str, hub: &Hub) -> Result<(), HubError> {
+        let pending = {
             let mut items = self.items();
             let item = find(&mut items, id)?;
             if matches!(
@@ -216,30 +202,38 @@ impl Downloads {
             ) {
                 item.wait_for(hub);
             }
-            self.keep(&items);
-        }
+            self.pending(&items)
+        };
         self.go_on();
+        self.keep(pending).await;
         Ok(())
     }
 
-    /// Takes a download out of the list, and what came of it off the disk; a model that is whole stays. Blocks.
+    /// Takes a download out of the list, and what came of it off the disk; a model that is whole stays.
     ///
     /// # Errors
     /// There is no such download.
-    pub fn remove(&self, id: &str) -> Result<(), HubError> {
-        {
+    pub async fn remove(&self, id: &str) -> Result<(), HubError> {
+        let (pending, unfinished) = {
             let mut items = self.items();
             let item = find(&mut items, id)?;
             let done = matches!(item.state, DownloadState::Done { .. });
             item.stop();
-            let plan = item.plan.clone();
+            let unfinished = (!done).then(|| item.plan.clone());
             items.retain(|item| item.id != id);
-            self.keep(&items);
-            if !done && let Err(error) = plan.discard(&self.0.models) {
+            (self.pending(&items), unfinished)
+        };
+        if let Some(plan) = unfinished {
+            let models = self.0.models.clone();
+            let discarded = tokio::task::spawn_blocking(move || plan.discard(models.path()))
+                .await
+                .unwrap_or_else(|error| Err(std::io::Error::other(error.to_string())));
+            if let Err(error) = discarded {
                 tracing::warn!(%error, id, "the unfinished files could not be removed");
             }
         }
         self.go_on();
+        self.keep(pending).await;
         Ok(())
     }
 
@@ -289,12 +283,15 @@ impl Downloads {
                 () = cancel.cancelled() => return,
             };
             cancel.cancel();
-            downloads.ended(&id, &progress, ended);
+            downloads.ended(&id, &progress, ended).await;
         });
     }
 
-    fn ended(&self, id: &str, progress: &Arc<Progress>, ended: Result<ModelId, Failure>) {
-        {
+    async fn ended(&self, id: &str, progress: &Arc<Progress>, ended: Result<ModelId, Failure>) {
+        if let Err(failure) = &ended {
+            tracing::warn!(code = %failure.code, message = %failure.message, id, "a download stopped");
+        }
+        let pending = {
             let mut items = self.items();
             let run = items
                 .iter_mut()
@@ -307,13 +304,29 @@ impl Downloads {
                     Err(failure) => DownloadState::Failed { failure },
                 };
             }
-            self.keep(&items);
-        }
+            self.pending(&items)
+        };
         self.go_on();
+        self.keep(pending).await;
     }
 
-    /// Writes the list down. What cannot be kept is not worth stopping a download for.
-    fn keep(&self, items: &[Item]) {
+    /// Writes the list down where nobody waits for the thread; back when it is on the disk.
+    async fn keep(&self, pending: Pending) {
+        let downloads = self.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || downloads.write(&pending)).await {
+            tracing::warn!(%error, "the list of downloads could not be kept");
+        }
+    }
+
+    /// What cannot be kept is not worth stopping a download for. Blocks.
+    fn write(&self, pending: &Pending) {
+        if let Err(error) = self.0.kept.write(pending) {
+            tracing::warn!(%error, "the list of downloads could not be kept");
+        }
+    }
+
+    /// The list as it is to be kept; the caller holds the items.
+    fn pending(&self, items: &[Item]) -> Pending {
         let downloads = items
             .iter()
             .filter_map(|item| {
@@ -328,16 +341,7 @@ impl Downloads {
                 })
             })
             .collect();
-        let kept = Kept {
-            version: VERSION,
-            downloads,
-        };
-        let written = serde_json::to_vec(&kept)
-            .map_err(std::io::Error::other)
-            .and_then(|text| disk::write_whole(&state_file(&self.0.models), &text));
-        if let Err(error) = written {
-            tracing::warn!(%error, "the list of downloads could not be kept");
-        }
+        self.0.kept.pending(downloads)
     }
 
     fn publish(&self) {

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use paddock_conversation::Failure;
+use paddock_conversation::{Failure, byte_size};
+
+use crate::TokenError;
 
 /// A failed request to the Hub, or a failed download. What was downloaded before stays and is used next time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,12 @@ pub enum HubError {
         repository: String,
         licence: Option<String>,
     },
+    /// It is not open to whoever asks without a token, and whether there is one could not be found out.
+    #[error("{refused} An access token for it could not be looked up: {reason}")]
+    TokenUnreadable {
+        refused: Box<HubError>,
+        reason: TokenError,
+    },
     #[error("{host} did not accept the access token.")]
     BadToken { host: String },
     /// 429 without end.
@@ -65,7 +73,7 @@ pub enum HubError {
         expected_bytes: u64,
         actual_bytes: u64,
     },
-    #[error("The download needs {}, but the disk has {} free.", size(*.needed_bytes), size(*.free_bytes))]
+    #[error("The download needs {}, but the disk has {} free.", byte_size(*.needed_bytes), byte_size(*.free_bytes))]
     DiskTooSmall { needed_bytes: u64, free_bytes: u64 },
     #[error("The disk became full while {file} was written.")]
     DiskFull { file: String },
@@ -111,6 +119,7 @@ impl HubError {
             Self::FileNotFound { .. } => "hubFileNotFound",
             Self::Gated { .. } => "hubGated",
             Self::LicenceNotAccepted { .. } => "hubLicenceNotAccepted",
+            Self::TokenUnreadable { .. } => "hubTokenUnreadable",
             Self::BadToken { .. } => "hubBadToken",
             Self::TooManyRequests { .. } => "hubTooManyRequests",
             Self::Server { .. } => "hubServer",
@@ -146,6 +155,17 @@ impl HubError {
             }
             Self::LicenceNotAccepted { .. } => {
                 "Read the licence, accept it, and start the download again.".to_owned()
+            }
+            Self::TokenUnreadable { refused, reason } => {
+                let token = reason.failure().next_step;
+                match refused.as_ref() {
+                    Self::Gated { page, .. } => {
+                        format!(
+                            "{token} If you have not accepted the licence yet, do so at {page}."
+                        )
+                    }
+                    _ => token,
+                }
             }
             Self::BadToken { .. } => {
                 "Make a new token on your Hub account's page and add it in the settings.".to_owned()
@@ -183,6 +203,9 @@ impl HubError {
     /// Whether the one who asked can mend it by asking for something else.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
+        if let Self::TokenUnreadable { refused, .. } = self {
+            return refused.is_bad_input();
+        }
         matches!(
             self,
             Self::BadEndpoint { .. }
@@ -230,16 +253,5 @@ impl HubError {
                 detail: error.to_string(),
             }
         }
-    }
-}
-
-/// `7.5 GB`, in decimal units as disks and model pages have them.
-pub(crate) fn size(bytes: u64) -> String {
-    let number = bytes as f64;
-    match number {
-        b if b >= 1e12 => format!("{:.2} TB", b / 1e12),
-        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
-        b if b >= 1e6 => format!("{:.0} MB", b / 1e6),
-        b => format!("{:.0} kB", (b / 1e3).ceil()),
     }
 }

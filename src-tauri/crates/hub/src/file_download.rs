@@ -151,10 +151,12 @@ impl Job {
 
     pub async fn verify(&self, hash: &Hash) -> Result<bool, HubError> {
         self.file.go_on();
+        // Whoever pauses the download meanwhile does not wait for gigabytes to be read.
+        let stop = StopOnDrop(self.file.clone());
         let (file, hash) = (self.file.clone(), hash.clone());
-        on_disk(self.name(), move || file.verify(&hash))
-            .await
-            .map(|verified| verified == Some(true))
+        let verified = on_disk(self.name(), move || file.verify(&hash)).await?;
+        drop(stop);
+        Ok(verified == Some(true))
     }
 
     /// Loads all parts that are not there.

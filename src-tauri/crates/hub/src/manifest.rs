@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::settle::this_start;
+use crate::system_start::this_start;
 use crate::{Plan, RemoteFile, disk};
 
 const NAME: &str = "paddock.json";

@@ -1,10 +1,15 @@
 //! How the Hub is reached, and how patiently.
 //!
-//! Outside: where the values come from other than the environment (settings, the keychain).
+//! Outside: where the values come from (settings, `credentials`).
 
 use std::time::Duration;
 
-use crate::Token;
+use reqwest::Url;
+
+use crate::{Token, TokenError};
+
+/// The Hub itself.
+pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 
 /// How to reach the Hub.
 #[derive(Debug, Clone)]
@@ -12,6 +17,8 @@ pub struct HubOptions {
     /// `https://huggingface.co` or a mirror.
     pub endpoint: String,
     pub token: Option<Token>,
+    /// Why a token may have been overlooked: the keychain could not be asked. Said when the endpoint refuses.
+    pub token_problem: Option<TokenError>,
     /// Requests for parts of files at a time, 1 to 32.
     pub connections: usize,
     /// Bytes of a part: what is journalled, and the least that is loaded again after a failure.
@@ -31,8 +38,9 @@ pub struct HubOptions {
 impl Default for HubOptions {
     fn default() -> Self {
         Self {
-            endpoint: "https://huggingface.co".to_owned(),
+            endpoint: DEFAULT_ENDPOINT.to_owned(),
             token: None,
+            token_problem: None,
             connections: 6,
             part_bytes: 2 << 20,
             run_parts: 16,
@@ -44,16 +52,14 @@ impl Default for HubOptions {
     }
 }
 
-impl HubOptions {
-    /// The defaults with `HF_ENDPOINT` and `HF_TOKEN`, as other programs read them; `lookup` reads a variable.
-    #[must_use]
-    pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let mut options = Self::default();
-        if let Some(endpoint) = lookup("HF_ENDPOINT").filter(|text| !text.trim().is_empty()) {
-            options.endpoint = endpoint.trim().trim_end_matches('/').to_owned();
-        }
-        options.token = lookup("HF_TOKEN").and_then(|text| Token::new(&text));
-        options
+/// An endpoint as it is compared and kept: without spaces around it or a slash at its end, its host in small letters. What is
+/// no address stays as it is.
+#[must_use]
+pub fn normal_endpoint(text: &str) -> String {
+    let text = text.trim().trim_end_matches('/');
+    match Url::parse(text) {
+        Ok(url) => url.as_str().trim_end_matches('/').to_owned(),
+        Err(_) => text.to_owned(),
     }
 }
 
@@ -62,14 +68,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_as_by_other_programs() {
-        let options = HubOptions::from_environment(|name| match name {
-            "HF_ENDPOINT" => Some("https://mirror.example/".to_owned()),
-            "HF_TOKEN" => Some(" hf_x ".to_owned()),
-            _ => None,
-        });
-        assert_eq!(options.endpoint, "https://mirror.example");
-        assert_eq!(options.token, Token::new("hf_x"));
+    fn one_endpoint_has_one_name() {
+        for same in [
+            "https://hub.example/hf",
+            " https://HUB.example/hf/ ",
+            "https://hub.example:443/hf//",
+        ] {
+            assert_eq!(normal_endpoint(same), "https://hub.example/hf");
+        }
+        assert_eq!(normal_endpoint("mirror"), "mirror");
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let options = HubOptions {
+            token: Token::new("hf_x"),
+            ..HubOptions::default()
+        };
         assert!(!format!("{options:?}").contains("hf_x"));
     }
 }

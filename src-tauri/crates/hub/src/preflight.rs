@@ -6,15 +6,12 @@
 use std::path::Path;
 
 use paddock_checkpoint::{Checkpoint, Depth, Form, Vision, inspect_source, names};
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::{Failure, ModelId, byte_size};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::error::size;
-use crate::{
-    Gate, Hub, HubError, Plan, Reference, RemoteFile, RemoteFiles, Repository, disk,
-    repository_download::adopt,
-};
+use crate::repository_download::adopt;
+use crate::{Gate, Hub, HubError, Plan, Reference, RemoteFile, RemoteFiles, Repository, disk};
 
 /// One file that would be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
@@ -163,6 +160,7 @@ pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<S
         Err(
             error @ (HubError::Gated { .. }
             | HubError::SeveralModels { .. }
+            | HubError::TokenUnreadable { .. }
             | HubError::BadToken { .. }),
         ) => {
             problem = Some(error.failure());
@@ -193,7 +191,7 @@ pub async fn survey(hub: &Hub, reference: &Reference, models: &Path) -> Result<S
     if checkpoint.is_some() && left > 1_000_000_000 {
         notes.push(format!(
             "{} of other files in the repository are not needed and stay there.",
-            size(left)
+            byte_size(left)
         ));
     }
     let (on_disk, present_bytes, free_bytes) = on_this_disk(hub, &plan, models).await;

@@ -8,114 +8,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs4::FileExt;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use paddock_conversation::ModelId;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::fetch::RemoteContent;
 use crate::file_download::{Shared, download_file, on_disk};
 use crate::manifest::{Folders, Manifest};
+use crate::models_folder::ModelsFolder;
 use crate::part_file::{self, is_file};
-use crate::settle::{changing_manifests, settle, this_start};
-use crate::{Hub, HubError, RemoteFile, Throttle, disk};
+use crate::settle::settle;
+use crate::system_start::this_start;
+use crate::{Hub, HubError, Plan, RemoteFile, Throttle, disk};
 
 /// Files under way at the same time: while the last parts of one come and are verified, the next has begun.
 const FILES_AT_ONCE: usize = 3;
 /// Room that a download leaves on the disk.
 const SPARE_BYTES: u64 = 64 << 20;
-
-/// What is to be downloaded, pinned to a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// `owner/name`.
-    pub repository: String,
-    pub commit: String,
-    pub licence: Option<String>,
-    pub files: Vec<RemoteFile>,
-    /// The GGUF file to load (the first part of a split one); none: the folder is the model.
-    pub model_file: Option<String>,
-}
-
-impl Plan {
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.files
-            .iter()
-            .map(|file| file.bytes)
-            .fold(0, u64::saturating_add)
-    }
-
-    fn folders(&self, models: &Path) -> Folders {
-        Folders::of(models, &self.repository, self.model_file.as_deref())
-    }
-
-    /// The model, once it is there.
-    #[must_use]
-    pub fn model_path(&self, models: &Path) -> PathBuf {
-        let folder = self.folders(models).whole;
-        match &self.model_file {
-            Some(file) => folder.join(file),
-            None => folder,
-        }
-    }
-
-    /// The id of the model once it is there. Blocks.
-    #[must_use]
-    pub fn model_id(&self, models: &Path) -> ModelId {
-        let path = self.model_path(models);
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
-        ModelId::local(&path.to_string_lossy())
-    }
-
-    /// Bytes that need not be downloaded any more. Blocks.
-    #[must_use]
-    pub fn present_bytes(&self, models: &Path, part_bytes: u64) -> u64 {
-        let folders = self.folders(models);
-        self.files
-            .iter()
-            .map(|file| match folders.verified(file) {
-                Some(_) => file.bytes,
-                None => unfinished(&folders, file, part_bytes),
-            })
-            .fold(0, u64::saturating_add)
-    }
-
-    /// Whether every file is in the model's folder, verified. Blocks.
-    #[must_use]
-    pub fn is_here(&self, models: &Path) -> bool {
-        let folders = self.folders(models);
-        let manifest = Manifest::read(&folders.whole);
-        manifest.is_some_and(|manifest| {
-            self.files.iter().all(|file| {
-                manifest.has(file)
-                    && std::fs::metadata(folders.whole.join(&file.path))
-                        .is_ok_and(|meta| meta.len() == file.bytes)
-            })
-        })
-    }
-
-    /// Takes away what is on its way; a model that is there stays. Blocks.
-    ///
-    /// # Errors
-    /// The files cannot be removed.
-    pub(crate) fn discard(&self, models: &Path) -> std::io::Result<()> {
-        let folders = self.folders(models);
-        match std::fs::remove_dir_all(&folders.partial) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Bytes of a file's finished parts, if they are of the very same file.
-fn unfinished(folders: &Folders, file: &RemoteFile, part_bytes: u64) -> u64 {
-    let same = Manifest::read(&folders.partial).is_some_and(|manifest| manifest.has(file));
-    if same {
-        part_file::done_bytes(&folders.partial.join(&file.path), file.bytes, part_bytes)
-    } else {
-        0
-    }
-}
 
 /// How far a download is; read from anywhere while it runs.
 #[derive(Debug, Default)]
@@ -159,11 +66,11 @@ impl Progress {
 pub async fn download_repository(
     hub: &Hub,
     plan: &Plan,
-    models: &Path,
+    models: &ModelsFolder,
     throttle: Arc<Throttle>,
     progress: &Progress,
 ) -> Result<PathBuf, HubError> {
-    let folders = plan.folders(models);
+    let folders = plan.folders(models.path());
     let (manifest, owner) = {
         let (plan, folders, endpoint) = (plan.clone(), folders.clone(), hub.page(""));
         let name = plan.repository.clone();
@@ -191,7 +98,7 @@ pub async fn download_repository(
     progress
         .present
         .store(plan.bytes() - wanted_bytes, Ordering::Relaxed);
-    check_room(hub, plan, models).await?;
+    check_room(hub, plan, models.path()).await?;
     let shared = Arc::new(Shared {
         throttle,
         connections: Semaphore::new(hub.options().connections.clamp(1, 32)),
@@ -211,19 +118,21 @@ pub async fn download_repository(
         .try_collect::<()>()
         .await?;
     let whole = folders.whole.clone();
+    let folder = models.clone();
     on_disk(&plan.repository, move || {
         // A folder with an open file in it cannot be renamed everywhere.
         drop(owner);
-        put_in_place(&folders, &manifest)
+        put_in_place(&folder, &folders, &manifest)
     })
     .await?;
+    let folder = models.clone();
     // Nobody has to wait for this; if the program ends before it is done, it is done at the next start.
     tokio::task::spawn_blocking(move || {
-        if let Err(error) = settle(&whole) {
+        if let Err(error) = settle(&folder, &whole) {
             tracing::warn!(%error, "the downloaded files could not be brought to the disk");
         }
     });
-    Ok(plan.model_path(models))
+    Ok(plan.model_path(models.path()))
 }
 
 /// Small files first, so that what is wrong with the repository shows at once; then the weights in their order.
@@ -316,7 +225,12 @@ async fn check_room(hub: &Hub, plan: &Plan, models: &Path) -> Result<(), HubErro
 
 /// Everything is verified. A new model's folder appears at once; files for a folder that is there are moved into it, the
 /// manifest last. Blocks.
-fn put_in_place(folders: &Folders, manifest: &Manifest) -> std::io::Result<()> {
+fn put_in_place(
+    models: &ModelsFolder,
+    folders: &Folders,
+    manifest: &Manifest,
+) -> std::io::Result<()> {
+    // A file that is there only while somebody writes; one that cannot be removed harms nobody.
     let _ = std::fs::remove_file(folders.partial.join(".owner"));
     if !folders.whole.exists() {
         return std::fs::rename(&folders.partial, &folders.whole);
@@ -335,7 +249,7 @@ fn put_in_place(folders: &Folders, manifest: &Manifest) -> std::io::Result<()> {
         std::fs::rename(from, to)?;
     }
     let mut whole = manifest.clone();
-    let _turn = changing_manifests();
+    let _turn = models.changing_manifests();
     if let Some(before) = Manifest::read(&folders.whole) {
         let kept = before.files.into_iter().filter(|file| {
             manifest.file(&file.path).is_none() && folders.whole.join(&file.path).is_file()

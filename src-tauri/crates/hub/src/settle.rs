@@ -8,20 +8,17 @@
 //! system was started anew before that, the files are verified once more.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use fs4::FileExt;
 
 use crate::Plan;
-use crate::manifest::{Folders, Manifest};
+use crate::manifest::Manifest;
+use crate::models_folder::ModelsFolder;
 use crate::part_file::is_file;
-
-/// A name for this start of the system; none where it has none.
-pub fn this_start() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().to_owned())
-}
+use crate::system_start::this_start;
 
 /// Waits until the files of a folder are on the disk, and notes that. Blocks.
-pub fn settle(folder: &Path) -> std::io::Result<()> {
+pub fn settle(models: &ModelsFolder, folder: &Path) -> std::io::Result<()> {
     let Some(manifest) = Manifest::read(folder).filter(|manifest| manifest.unsettled.is_some())
     else {
         return Ok(());
@@ -29,7 +26,7 @@ pub fn settle(folder: &Path) -> std::io::Result<()> {
     for file in &manifest.files {
         std::fs::File::open(folder.join(&file.path))?.sync_all()?;
     }
-    let _turn = changing_manifests();
+    let _turn = models.changing_manifests();
     // Another download may have changed the folder meanwhile; it looks after it itself.
     if Manifest::read(folder).as_ref() != Some(&manifest) {
         return Ok(());
@@ -41,18 +38,12 @@ pub fn settle(folder: &Path) -> std::io::Result<()> {
     .write(folder)
 }
 
-/// Held while the manifest of a model that is in its place is read and written.
-pub fn changing_manifests() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Looks after all models that were not settled when the program ended. Those that the computer lost something of are
 /// no models any more: they are downloads that go on. Blocks.
-pub fn settle_all(models: &Path) -> Vec<Plan> {
+pub fn settle_all(models: &ModelsFolder) -> Vec<Plan> {
     let mut damaged = Vec::new();
     let start = this_start();
-    for owner in entries(models) {
+    for owner in entries(models.path()) {
         for folder in entries(&owner) {
             let hidden = folder
                 .file_name()
@@ -64,10 +55,12 @@ pub fn settle_all(models: &Path) -> Vec<Plan> {
                 continue;
             }
             let ended = if manifest.unsettled == start || is_sound(&folder, &manifest) {
-                settle(&folder)
+                settle(models, &folder)
             } else {
-                damaged.push(manifest.plan());
-                take_back(models, &folder, &manifest)
+                let plan = manifest.plan();
+                let taken = take_back(models, &folder, &plan);
+                damaged.push(plan);
+                taken
             };
             if let Err(error) = ended {
                 tracing::warn!(%error, "a downloaded model could not be looked after");
@@ -95,9 +88,17 @@ fn is_sound(folder: &Path, manifest: &Manifest) -> bool {
     })
 }
 
-fn take_back(models: &Path, folder: &Path, manifest: &Manifest) -> std::io::Result<()> {
-    let plan = manifest.plan();
-    let partial = Folders::of(models, &plan.repository, plan.model_file.as_deref()).partial;
-    let _ = std::fs::remove_dir_all(&partial);
+/// Makes the model's folder the unfinished download that it is. What came of another download of the same files since
+/// then is thrown away, unless that one is being written right now: then nothing is touched.
+fn take_back(models: &ModelsFolder, folder: &Path, plan: &Plan) -> std::io::Result<()> {
+    let _turn = models.changing_manifests();
+    let partial = plan.folders(models.path()).partial;
+    if let Ok(owner) = std::fs::File::open(partial.join(".owner")) {
+        FileExt::try_lock(&owner).map_err(std::io::Error::from)?;
+    }
+    match std::fs::remove_dir_all(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     std::fs::rename(folder, partial)
 }

@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use paddock_checkpoint::{Checkpoint, Vision, place};
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::{Failure, ModelId, byte_size};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use crate::text::{count, size};
+use crate::text::count;
 
 /// One line of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
@@ -156,6 +156,6 @@ fn describe(checkpoint: &Checkpoint) -> String {
         checkpoint.family.name,
         count(checkpoint.parameters),
         checkpoint.stored,
-        size(checkpoint.bytes)
+        byte_size(checkpoint.bytes)
     )
 }

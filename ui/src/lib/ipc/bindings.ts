@@ -14,6 +14,8 @@ export const commands = {
 	 */
 	openLink: (url: string) => typedError<null, CommandError>(__TAURI_INVOKE("open_link", { url })),
 	copyText: (text: string) => typedError<null, CommandError>(__TAURI_INVOKE("copy_text", { text })),
+	/**  What to send to somebody who helps: versions, hardware, model, settings, the end of the log; without what is private. */
+	diagnostics: () => typedError<string, CommandError>(__TAURI_INVOKE("diagnostics")),
 	listConversations: (query: string | null) => typedError<ConversationSummary[], CommandError>(__TAURI_INVOKE("list_conversations", { query })),
 	openConversation: (id: ConversationId) => typedError<ConversationView, CommandError>(__TAURI_INVOKE("open_conversation", { id })),
 	renameConversation: (id: ConversationId, title: string) => typedError<ConversationSummary, CommandError>(__TAURI_INVOKE("rename_conversation", { id, title })),
@@ -57,8 +59,8 @@ export const commands = {
 	resumeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("resume_download", { id })),
 	removeDownload: (id: string) => typedError<Download[], CommandError>(__TAURI_INVOKE("remove_download", { id })),
 	listDownloads: () => typedError<Download[], CommandError>(__TAURI_INVOKE("list_downloads")),
-	/**  Where the token comes from; null: there is none. */
-	hubTokenPlace: () => typedError<string | null, CommandError>(__TAURI_INVOKE("hub_token_place")),
+	/**  Where the token comes from, or why that cannot be said. */
+	hubTokenPlace: () => typedError<HubTokenState, CommandError>(__TAURI_INVOKE("hub_token_place")),
 	keepHubToken: (token: string) => typedError<null, CommandError>(__TAURI_INVOKE("keep_hub_token", { token })),
 	forgetHubToken: () => typedError<null, CommandError>(__TAURI_INVOKE("forget_hub_token")),
 	deviceReport: () => typedError<DeviceReport, CommandError>(__TAURI_INVOKE("device_report")),
@@ -70,6 +72,7 @@ export const events = {
 	downloads: makeEvent<DownloadsChanged, DownloadsChanged>("downloads"),
 	drop: makeEvent<DropEvent, DropEvent>("drop"),
 	engine: makeEvent<EngineChanged, EngineChanged>("engine"),
+	modelMissing: makeEvent<ModelMissing, ModelMissing>("model-missing"),
 	sight: makeEvent<SightTested, SightTested>("sight"),
 };
 
@@ -82,16 +85,20 @@ export type Alternative = {
 	text: string,
 } & Change;
 
-/**  All that the first paint needs, in one answer. */
+/**
+ *  All that the first paint needs, in one answer. The list of models is not: reading every folder takes time, and one that
+ *  cannot be read must not keep the window from opening.
+ */
 export type AppSnapshot = {
 	version: string,
 	settings: Settings,
 	engine: EngineSnapshot,
 	conversations: ConversationSummary[],
-	models: ModelEntry[],
 	devices: DeviceReport,
 	/**  The server that models are downloaded from where the settings name none. */
 	defaultHubEndpoint: string,
+	/**  Why the chosen model is not loaded, if that is known by now; else it comes as an event. */
+	notice: Failure | null,
 };
 
 /**  What became of one file. */
@@ -404,6 +411,16 @@ export type HubHit = {
 	task: string | null,
 };
 
+/**  What is known of the token for the endpoint in use. */
+export type HubTokenState = {
+	/**  Where it comes from, in words; none if there is none. */
+	place: string | null,
+	/**  It is in the keychain, so Paddock can remove it. */
+	removable: boolean,
+	/**  The keychain could not be asked: whether a token is kept is not known. */
+	problem: Failure | null,
+};
+
 /**  The SHA-256 of a picture's original bytes: 64 lowercase hexadecimal digits. */
 export type ImageId = string;
 
@@ -543,6 +560,9 @@ export type ModelLabel = {
 	/**  "this computer" or a host name. */
 	place: string,
 };
+
+/**  Why the chosen model is not loaded: it is gone, or its files cannot be read. */
+export type ModelMissing = Failure;
 
 /**  How a model came into the list. */
 export type ModelSource = 

@@ -9,6 +9,7 @@ import {
   type ConversationSummary,
   type Download,
   type EngineSnapshot,
+  type Failure,
   type FitTarget,
   type MessageId,
   type ModelEntry,
@@ -67,12 +68,13 @@ export class AppState {
       this.defaultHubEndpoint = snapshot.defaultHubEndpoint;
       this.settings.value = snapshot.settings;
       this.conversations.list = snapshot.conversations;
-      this.models.list = snapshot.models;
       this.models.devices = snapshot.devices;
       this.#engine(snapshot.engine);
       this.composer.show(null).fill(await ipc.loadDraft(null));
       this.started = true;
+      if (snapshot.notice) this.#missing(snapshot.notice);
       // Not needed for the first paint, and not a reason to show nothing.
+      void this.refreshModels();
       this.downloads.begin(await ipc.listDownloads().catch(() => []));
     } catch (thrown) {
       this.failure = PaddockError.from(thrown);
@@ -159,6 +161,13 @@ export class AppState {
 
   #engine(snapshot: EngineSnapshot): void {
     if (snapshot.revision >= this.engine.revision) this.engine = snapshot;
+  }
+
+  /** The chosen model is gone or cannot be read; said once, whether it was known before the page or after. */
+  #missing(failure: Failure): void {
+    const text = `${failure.message} ${failure.nextStep}`.trim();
+    if (this.toasts.some((toast) => toast.text === text)) return;
+    this.toast(text, { label: "Models", run: () => this.showModels() });
   }
 
   async chooseModel(id: ModelId): Promise<boolean> {

@@ -10,6 +10,37 @@ import * as fixtures from "./models.fixture";
 beforeEach(playBackend);
 afterEach(endBackend);
 
+describe("the start", () => {
+  const gone = { code: "modelGone", message: "The chosen model is not there any more.", nextStep: "Choose another model." };
+
+  it("does not wait for the list of models", async () => {
+    let listed!: (models: unknown) => void;
+    handlers.list_models = () => new Promise((resolve) => (listed = resolve));
+    const app = await started();
+    expect(app.started).toBe(true);
+    expect(app.models.list).toEqual([]);
+    listed([fixtures.entry("demo")]);
+    await settle();
+    expect(app.models.list.map((model) => model.id)).toEqual(["demo"]);
+  });
+
+  it("is not kept from by a list that cannot be read", async () => {
+    handlers.list_models = () => Promise.reject({ code: "database", message: "It cannot be read.", nextStep: "" });
+    const app = await started();
+    await settle();
+    expect(app.failure).toBeNull();
+    expect(app.toasts.map((toast) => toast.text)).toEqual(["It cannot be read."]);
+  });
+
+  it("says once that the chosen model is gone, told before the page or after", async () => {
+    handlers.app_snapshot = () => ({ ...snapshot, notice: gone });
+    const app = await started();
+    await emit("model-missing", gone);
+    await settle();
+    expect(app.toasts.map((toast) => toast.text)).toEqual(["The chosen model is not there any more. Choose another model."]);
+  });
+});
+
 describe("asking", () => {
   it("shows the answer as it grows and then as it was kept", async () => {
     const app = await started();

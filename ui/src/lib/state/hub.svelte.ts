@@ -1,7 +1,7 @@
 // Looking for models on the Hub. Nothing is asked before the person presses a button.
 import { SvelteMap } from "svelte/reactivity";
 
-import { ipc, PaddockError, type HubHit, type Preflight } from "../ipc";
+import { ipc, PaddockError, type HubHit, type HubTokenState, type Preflight } from "../ipc";
 
 /** What a download of one repository would bring, as far as it is known. */
 export interface RepositoryLook {
@@ -16,8 +16,8 @@ export class HubState {
   searched = $state("");
   searching = $state(false);
   failure = $state.raw<PaddockError | null>(null);
-  /** Where the token is; none: there is none. */
-  tokenPlace = $state<string | null>(null);
+  /** Of the server in use: where its access token comes from, or why that cannot be said. */
+  token = $state.raw<HubTokenState>({ place: null, removable: false, problem: null });
 
   /** By what was asked for: what was found for one repository is never shown for another. */
   readonly #looks = new SvelteMap<string, RepositoryLook>();
@@ -69,7 +69,7 @@ export class HubState {
   }
 
   async refreshToken(): Promise<void> {
-    this.tokenPlace = await ipc.hubTokenPlace();
+    this.token = await ipc.hubTokenPlace();
   }
 
   async keepToken(token: string): Promise<void> {

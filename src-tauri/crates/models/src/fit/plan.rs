@@ -3,6 +3,7 @@
 //! Outside: the lines themselves.
 
 use paddock_checkpoint::{Quant, USUAL_CONTEXT_TOKENS};
+use paddock_conversation::byte_size;
 use paddock_devices::DeviceKind;
 use serde::{Deserialize, Serialize};
 use specta::Type;
@@ -11,7 +12,6 @@ use crate::fit::hardware::Hardware;
 use crate::fit::ledger::{Ledger, WeightLine, is_server, ledger};
 use crate::fit::model::FitModel;
 use crate::fit::weights::{ComputeType, compute_type};
-use crate::text::size;
 
 /// Contexts below this hold no conversation about a picture.
 const LEAST_CONTEXT_TOKENS: u64 = 2048;
@@ -296,18 +296,18 @@ fn reason(
     total: Span,
     max_context: u64,
 ) -> String {
-    let available = size(hardware.total_bytes());
-    let needs = size(total.high);
+    let available = byte_size(hardware.total_bytes());
+    let needs = byte_size(total.high);
     let name = &model.name;
     let mut text = match verdict {
         Verdict::Fits => format!("{name} needs {needs} and {available} are free."),
         Verdict::Tight => format!(
             "{name} needs {} to {needs} and {available} are free: short questions work, long ones may not.",
-            size(total.low)
+            byte_size(total.low)
         ),
         Verdict::DoesNotFit if lines.weights_bytes > hardware.total_bytes() => format!(
             "The weights of {name} alone are {}, and {available} are free.",
-            size(lines.weights_bytes)
+            byte_size(lines.weights_bytes)
         ),
         Verdict::DoesNotFit if max_context >= LEAST_CONTEXT_TOKENS => format!(
             "{name} needs {needs} with this context, and {available} are free; up to {max_context} tokens fit."
@@ -348,7 +348,7 @@ fn alternatives(
                     quant: smaller.as_str().to_owned(),
                 },
                 total_bytes: high,
-                text: format!("Quantised to {smaller} it needs {}.", size(high)),
+                text: format!("Quantised to {smaller} it needs {}.", byte_size(high)),
             });
             break;
         }
@@ -362,7 +362,7 @@ fn alternatives(
             total_bytes: high,
             text: format!(
                 "With {max_context} tokens of context it needs {}.",
-                size(high)
+                byte_size(high)
             ),
         });
     }
@@ -411,6 +411,6 @@ fn fitting(id: &str, other: &FitModel, plan: &Plan<'_>, context: u64) -> Option<
             quant: quant.as_str().to_owned(),
         },
         total_bytes: high,
-        text: format!("{}{how} needs {}.", other.name, size(high)),
+        text: format!("{}{how} needs {}.", other.name, byte_size(high)),
     })
 }
