@@ -60,6 +60,7 @@ pub fn contract() -> Builder<Wry> {
             settings::change_settings,
         ])
         .events(collect_events![
+            events::AnswersUnkept,
             events::EngineChanged,
             events::ModelMissing,
             events::SightTested,

@@ -3,7 +3,7 @@
 //! Outside: the progress of an answer, which has a channel of its own.
 
 use paddock_chat::AttachOutcome;
-use paddock_conversation::{Failure, ModelId};
+use paddock_conversation::{Failure, MessageId, ModelId};
 use paddock_engines::EngineSnapshot;
 use paddock_hub::Download;
 use paddock_models::Sight;
@@ -20,6 +20,11 @@ pub struct EngineChanged(pub EngineSnapshot);
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
 #[tauri_specta(event_name = "model-missing")]
 pub struct ModelMissing(pub Failure);
+
+/// The answers that are on the screen and could not be written down yet; one that is not in the next list is kept.
+#[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]
+#[tauri_specta(event_name = "answers-unkept")]
+pub struct AnswersUnkept(pub Vec<MessageId>);
 
 /// What the test of a model's sight came to.
 #[derive(Debug, Clone, Serialize, Deserialize, Type, Event)]

@@ -15,11 +15,11 @@ use crate::{
     bindings,
     clipboard::Offer,
     diagnostics, drop,
-    events::{DownloadsChanged, EngineChanged, ModelMissing, SightTested},
+    events::{AnswersUnkept, DownloadsChanged, EngineChanged, ModelMissing, SightTested},
     navigation,
     notice::StartNotice,
     places::Places,
-    scheme, single,
+    recovery, scheme, single,
 };
 
 const TITLE: &str = "Paddock";
@@ -46,7 +46,13 @@ pub fn run() -> ExitCode {
         .on_window_event(drop::handle)
         .setup(move |app| {
             contract.mount_events(app);
-            compose(app, places)
+            if let Err(error) = compose(app, places) {
+                // Handed on, it would be a panic of the builder.
+                tracing::error!(%error, "the window could not be made");
+                tell(&format!("Paddock could not start: {error}"));
+                std::process::exit(1);
+            }
+            Ok(())
         })
         .build(context);
     match app {
@@ -68,10 +74,16 @@ pub fn run() -> ExitCode {
 
 /// The composition root: the use cases on their places, then the window that shows them.
 fn compose(app: &mut App, places: Places) -> Result<(), Box<dyn std::error::Error>> {
-    let chat = tauri::async_runtime::block_on(Chat::open(places.chat_config()))
-        .map_err(|error| error.failure().to_string())?;
+    let config = places.chat_config();
+    let opened = recovery::open(TITLE, &config.data_folder, || {
+        tauri::async_runtime::block_on(Chat::open(config.clone()))
+    });
+    let Some(chat) = opened? else {
+        std::process::exit(0);
+    };
     forward_engine_changes(app.handle().clone(), &chat);
     forward_downloads(app.handle().clone(), &chat);
+    forward_unkept(app.handle().clone(), &chat);
     let page = app.handle().clone();
     tauri::async_runtime::block_on(async {
         // Nobody waits for it; the first picture finds it ready.
@@ -156,6 +168,16 @@ fn forward_downloads(app: AppHandle, chat: &Chat) {
         while changes.changed().await.is_ok() {
             let downloads = changes.borrow_and_update().clone();
             told("downloads", DownloadsChanged(downloads).emit(&app));
+        }
+    });
+}
+
+fn forward_unkept(app: AppHandle, chat: &Chat) {
+    let mut changes = chat.unkept_answers();
+    tauri::async_runtime::spawn(async move {
+        while changes.changed().await.is_ok() {
+            let unkept = changes.borrow_and_update().clone();
+            told("unkept", AnswersUnkept(unkept).emit(&app));
         }
     });
 }

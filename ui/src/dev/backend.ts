@@ -3,7 +3,8 @@
 import { emit } from "@tauri-apps/api/event";
 import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 
-import type { FitQuestion, GenerationEvent, ImageId, ModelEntry, ModelId, SendRequest, Settings } from "../lib/ipc";
+import type { FitQuestion, GenerationEvent, ImageId, ModelEntry, ModelId, SendRequest, Settings, SettingsChange } from "../lib/ipc";
+import { withChange } from "../lib/state/settings.svelte";
 import * as computer from "./computer";
 import * as hub from "./hub";
 import { address, picture } from "./pictures";
@@ -28,7 +29,7 @@ interface Input {
   question: FitQuestion;
   repository: string;
   token: string;
-  settings: Settings;
+  changes: SettingsChange[];
 }
 
 function fail(message: string, nextStep: string): never {
@@ -37,7 +38,7 @@ function fail(message: string, nextStep: string): never {
 }
 
 function model(id: ModelId | null): ModelEntry {
-  const wanted = id ?? computer.settings.modelId;
+  const wanted = id ?? computer.settings.chosen;
   return computer.models.find((one) => one.id === wanted) ?? fail("This model is gone.", "Choose another one.");
 }
 
@@ -62,13 +63,23 @@ function here(): Place {
   return { name: device?.name ?? "", bytes: device?.freeBytes ?? 0, isGpu: false };
 }
 
+function change(changes: SettingsChange[]): Settings {
+  Object.assign(computer.settings, changes.reduce(withChange, computer.settings));
+  computer.settings.revision++;
+  return { ...computer.settings };
+}
+
 async function load(id: ModelId | null): Promise<void> {
   await computer.load(model(id), (snapshot) => void emit("engine", snapshot));
 }
 
 async function answer(asked: ReturnType<typeof talk.ask>, { generation, channel }: Pick<Input, "generation" | "channel">, id: ModelId | null, isNew: boolean) {
   if (computer.engine.model?.id !== model(id).id || computer.engine.state.kind !== "ready") await load(id);
-  return talk.answer(asked, model(id), generation, isNew, (event) => channel.onmessage(event));
+  // What a full disk kept from being saved is saved with the next question.
+  void emit("answers-unkept", []);
+  const outcome = await talk.answer(asked, model(id), generation, isNew, (event) => channel.onmessage(event));
+  if (outcome.assistant.failure?.code === "answerNotKept") void emit("answers-unkept", [outcome.assistant.id]);
+  return outcome;
 }
 
 /** By the names that Rust knows them by. */
@@ -121,7 +132,7 @@ export const commands: Record<string, (input: Input) => unknown> = {
   cancel: ({ generation }) => talk.stop(generation),
   engine_snapshot: () => ({ ...computer.engine }),
   load_model: async ({ id }) => {
-    computer.settings.modelId = id;
+    change([{ setting: "chosen", value: id }]);
     await load(id);
     return { ...computer.engine };
   },
@@ -137,7 +148,7 @@ export const commands: Record<string, (input: Input) => unknown> = {
     if (at > 0) computer.models.splice(at, 1);
   },
   device_report: () => computer.devices(),
-  update_settings: ({ settings }) => Object.assign(computer.settings, settings) && { ...computer.settings },
+  change_settings: ({ changes }) => change(changes),
   model_catalogue: () => catalogueLines(here(), onDisk),
   fit: ({ question: { target, hardware, ...choice } }) => {
     const where = hardware === null ? here() : place(hardware);

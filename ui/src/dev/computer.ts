@@ -1,15 +1,14 @@
 // The simulated computer: its memory, the models that lie on it, and the engine that has one of them.
 import type { Cpu, DeviceReport, EngineSnapshot, FitRecord, ModelEntry, ModelLabel, Settings } from "../lib/ipc";
+import { loadChoice } from "../lib/state/settings.svelte";
 
 const GIB = 1024 ** 3;
 const TOTAL_BYTES = 16 * GIB;
 
 export const settings: Settings = {
-  modelId: "demo",
-  device: { kind: "auto" },
-  contextTokens: null,
-  quant: "none",
-  threads: null,
+  revision: 0,
+  chosen: "demo",
+  perModel: {},
   temperature: 0.7,
   maxAnswerTokens: null,
   systemPrompt: "",
@@ -17,7 +16,6 @@ export const settings: Settings = {
   sendWithEnter: true,
   keepOriginals: false,
   keepAliveMinutes: null,
-  remembered: {},
   hubEndpoint: null,
   downloadBytesPerSecond: null,
 };
@@ -129,7 +127,7 @@ export const history: FitRecord[] = [
 export const engine: EngineSnapshot = { revision: 0, model: null, state: { kind: "empty" } };
 
 export function label(model: ModelEntry): ModelLabel {
-  return { id: model.id, name: model.name, quant: settings.quant, place: model.place };
+  return { id: model.id, name: model.name, quant: loadChoice(settings, model.id).quant, place: model.place };
 }
 
 /** Loads in a second or so, telling about it as the real one does. */
@@ -138,6 +136,7 @@ export async function load(model: ModelEntry, changed: (snapshot: EngineSnapshot
     Object.assign(engine, { revision: engine.revision + 1, model: label(model), state });
     changed({ ...engine });
   };
+  const choice = loadChoice(settings, model.id);
   const steps = model.bytes > 1e9 ? 12 : 3;
   for (let step = 0; step < steps; step++) {
     say({ kind: "loading", bytesRead: Math.round((model.bytes * step) / steps), bytesTotal: model.bytes, stage: "weights" });
@@ -147,8 +146,8 @@ export async function load(model: ModelEntry, changed: (snapshot: EngineSnapshot
     kind: "ready",
     device: "cpu",
     dtype: "f32",
-    quant: settings.quant,
-    contextTokens: settings.contextTokens ?? Math.min(8192, model.maxContextTokens),
+    quant: choice.quant,
+    contextTokens: choice.contextTokens ?? Math.min(8192, model.maxContextTokens),
     residentBytes: Math.round(model.bytes * 1.1 + 1.2e8),
     loadMs: steps * 100,
   });

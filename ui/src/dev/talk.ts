@@ -3,6 +3,7 @@ import type {
   ConversationSummary,
   ConversationView,
   Draft,
+  Failure,
   FinishReason,
   GenerationEvent,
   Message,
@@ -11,6 +12,7 @@ import type {
   SendRequest,
   TurnOutcome,
 } from "../lib/ipc";
+import { textOf } from "../lib/state/tree";
 import { label } from "./computer";
 import { nameOf, reference } from "./pictures";
 import { SHOWCASE } from "./showcase";
@@ -147,7 +149,7 @@ export function question(answer: string): Message | undefined {
 
 function words(asked: Message, model: ModelEntry): string[] {
   const pictures = asked.parts.flatMap((part) => (part.kind === "image" ? [part.image.id] : []));
-  const text = asked.parts.flatMap((part) => (part.kind === "text" ? [part.text] : [])).join("");
+  const text = textOf(asked);
   const answer =
     pictures.length > 0 && model.demo
       ? `${SEEN[nameOf(pictures[0] ?? "")] ?? "a shape"}.`.replace(/^a/, "A")
@@ -189,8 +191,12 @@ export async function answer(asked: Message, model: ModelEntry, generation: stri
     tell({ kind: "delta", text: word });
     await wait(pace.wordMs);
   }
+  const failure: Failure | null = /full disk/i.test(textOf(asked))
+    ? { code: "answerNotKept", message: "This answer could not be saved yet. The disk is full.", nextStep: "Copy it to be safe; saving is tried again until it works." }
+    : null;
   assistant = {
     ...assistant,
+    failure,
     parts: [{ kind: "text", text }],
     status: { kind: "finished", reason },
     usage: { promptTokens: 40 + pictures.length * 81, completionTokens: count },

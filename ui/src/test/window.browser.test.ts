@@ -2,7 +2,7 @@
 import { emit } from "@tauri-apps/api/event";
 import axe from "axe-core";
 import { flushSync } from "svelte";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { page as browser } from "vitest/browser";
 
 import { pace, seed } from "../dev/talk";
@@ -384,6 +384,23 @@ describe("an answer that is being written", () => {
     expect(page.find("[data-testid='reasoning'] button").getAttribute("aria-expanded")).toBe("false");
     page.id("stop").click();
     await until(() => page.all("[data-testid='stop']").length === 0, "the end");
+  });
+});
+
+describe("an answer that could not be saved", () => {
+  it("offers to be copied until it is saved", async () => {
+    const copied: string[] = [];
+    const clipboard = vi.spyOn(navigator.clipboard, "writeText").mockImplementation(async (text) => void copied.push(text));
+    await ask("Hello on a full disk");
+    const card = await until(() => page.all("[data-testid='message-assistant'] [data-testid='error-card']")[0], "the reason");
+    const button = card.querySelector("button");
+    expect(button?.textContent).toBe("Copy");
+    button?.click();
+    await until(() => card.querySelector("button")?.textContent === "Copied", "it to be copied");
+    expect(copied[0]).toContain("Hello! I am Paddock demo");
+    await ask("Hello again");
+    await until(() => page.all("[data-testid='message-assistant'] [data-testid='error-card']").length === 0, "the reason to go");
+    clipboard.mockRestore();
   });
 });
 

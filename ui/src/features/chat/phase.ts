@@ -8,6 +8,8 @@ export function phaseWords(turn: LiveTurn): string {
   switch (phase?.kind) {
     case "loadingModel":
       return "Loading the model…";
+    case "queued":
+      return "Waiting for another answer…";
     case "encodingImages":
       return phase.total > 1 ? `Looking at picture ${Math.min(phase.done + 1, phase.total)} of ${phase.total}…` : "Looking at the picture…";
     case "readingPrompt":

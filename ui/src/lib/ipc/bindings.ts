@@ -64,11 +64,12 @@ export const commands = {
 	keepHubToken: (token: string) => typedError<null, CommandError>(__TAURI_INVOKE("keep_hub_token", { token })),
 	forgetHubToken: () => typedError<null, CommandError>(__TAURI_INVOKE("forget_hub_token")),
 	deviceReport: () => typedError<DeviceReport, CommandError>(__TAURI_INVOKE("device_report")),
-	updateSettings: (settings: Settings) => typedError<Settings, CommandError>(__TAURI_INVOKE("update_settings", { settings })),
+	changeSettings: (revision: number, changes: SettingsChange[]) => typedError<Settings, CommandError>(__TAURI_INVOKE("change_settings", { revision, changes })),
 };
 
 /** Events */
 export const events = {
+	answersUnkept: makeEvent<AnswersUnkept, AnswersUnkept>("answers-unkept"),
 	downloads: makeEvent<DownloadsChanged, DownloadsChanged>("downloads"),
 	drop: makeEvent<DropEvent, DropEvent>("drop"),
 	engine: makeEvent<EngineChanged, EngineChanged>("engine"),
@@ -84,6 +85,9 @@ export type Alternative = {
 	/**  One sentence. */
 	text: string,
 } & Change;
+
+/**  The answers that are on the screen and could not be written down yet; one that is not in the next list is kept. */
+export type AnswersUnkept = MessageId[];
 
 /**
  *  All that the first paint needs, in one answer. The list of models is not: reading every folder takes time, and one that
@@ -482,6 +486,17 @@ export type LicenceFacts = {
 	regional: string | null,
 };
 
+/**  How one model is to be loaded. */
+export type LoadChoice = {
+	device: DevicePreference,
+	/**  Tokens of prompt and answer together, at least 256; none: automatic. */
+	contextTokens: number | null,
+	/**  `none`, `q8_0`, `q6k`, `q5k` or `q4k`. */
+	quant: string,
+	/**  1 to 1,024; none: one for each physical core. */
+	threads: number | null,
+};
+
 export type Message = {
 	id: MessageId,
 	conversationId: ConversationId,
@@ -512,14 +527,6 @@ export type MessageStatus =
 { kind: "generating" } | 
 /**  An answer that ended, well or not. */
 { kind: "finished"; reason: FinishReason };
-
-/**  How one model is loaded. */
-export type ModelChoices = {
-	device: DevicePreference,
-	contextTokens: number | null,
-	quant: string,
-	threads: number | null,
-};
 
 /**  One line of the list. */
 export type ModelEntry = {
@@ -675,16 +682,13 @@ export type SendRequest = {
 	model: ModelId | null,
 };
 
-/**  `device`, `context_tokens`, `quant` and `threads` are those of the chosen model. */
 export type Settings = {
-	modelId: ModelId,
-	device: DevicePreference,
-	/**  Tokens of prompt and answer together; none: automatic. */
-	contextTokens: number | null,
-	/**  `none`, `q8_0`, `q6k`, `q5k` or `q4k`. */
-	quant: string,
-	/**  None: one for each physical core. */
-	threads: number | null,
+	/**  Counts the changes since the window was opened. */
+	revision: number,
+	/**  The model that answers. */
+	chosen: ModelId,
+	/**  How models are loaded, by id; one that is not named is loaded as [`Settings::load_choice`] says. */
+	perModel: { [key in string]: LoadChoice },
 	/**  0 (always the likeliest word) to 2. */
 	temperature: number,
 	/**  None: as many as the context leaves. */
@@ -700,9 +704,12 @@ export type Settings = {
 	hubEndpoint: string | null,
 	/**  Most bytes a second of all downloads together; none: no limit. */
 	downloadBytesPerSecond: number | null,
-	/**  What was chosen for the other models when they were used last, by id. */
-	remembered: { [key in string]: ModelChoices },
 };
+
+/**  What is changed, and to what. */
+export type SettingsChange = { setting: "chosen"; value: ModelId } | 
+/**  How one model is loaded. */
+{ setting: "loadChoice"; model: ModelId; value: LoadChoice } | { setting: "temperature"; value: number } | { setting: "maxAnswerTokens"; value: number | null } | { setting: "systemPrompt"; value: string } | { setting: "theme"; value: Theme } | { setting: "sendWithEnter"; value: boolean } | { setting: "keepOriginals"; value: boolean } | { setting: "keepAliveMinutes"; value: number | null } | { setting: "hubEndpoint"; value: string | null } | { setting: "downloadBytesPerSecond"; value: number | null };
 
 /**  What a model that takes pictures made of three test pictures. */
 export type Sight = 
@@ -737,7 +744,8 @@ export type Timings = {
 
 /**  A turn as it is kept, however it ended. */
 export type TurnOutcome = {
-	conversation: ConversationSummary,
+	/**  None if it was deleted meanwhile. */
+	conversation: ConversationSummary | null,
 	/**  None for another answer to an old question. */
 	user: Message | null,
 	assistant: Message,

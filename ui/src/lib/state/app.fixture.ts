@@ -3,8 +3,9 @@ import { clearMocks, mockIPC } from "@tauri-apps/api/mocks";
 import { flushSync } from "svelte";
 import { expect, vi } from "vitest";
 
-import type { AppSnapshot, Attachment, GenerationEvent, TurnOutcome } from "../ipc";
+import type { AppSnapshot, Attachment, GenerationEvent, SettingsChange, TurnOutcome } from "../ipc";
 import { AppState } from "./app.svelte";
+import { withChange } from "./settings.svelte";
 
 type Handler = (args: Record<string, unknown>) => unknown;
 export const picture: Attachment = {
@@ -20,12 +21,12 @@ export const picture: Attachment = {
 };
 export const snapshot = {
   version: "0.1.0",
-  settings: { modelId: "demo", theme: "system", sendWithEnter: true, device: { kind: "auto" } },
+  settings: { revision: 0, chosen: "demo", perModel: {}, temperature: 0, theme: "system", sendWithEnter: true },
   engine: { revision: 1, model: null, state: { kind: "empty" } },
   conversations: [],
-  models: [],
   devices: { devices: [], selected: "cpu", reason: "" },
   defaultHubEndpoint: "https://huggingface.co",
+  notice: null,
 } as unknown as AppSnapshot;
 
 /** What each command does, and how it was called. Both begin anew with `playBackend`. */
@@ -36,7 +37,14 @@ export function playBackend(): void {
   vi.useFakeTimers();
   calls.length = 0;
   for (const name of Object.keys(handlers)) Reflect.deleteProperty(handlers, name);
+  let settings = snapshot.settings;
   Object.assign(handlers, {
+    change_settings: ({ changes }: { changes: SettingsChange[] }) => {
+      settings = { ...changes.reduce(withChange, settings), revision: settings.revision + 1 };
+      return settings;
+    },
+    device_report: () => snapshot.devices,
+    list_models: () => [],
     app_snapshot: () => snapshot,
     load_draft: () => ({ text: "", images: [] }),
     save_draft: () => null,

@@ -11,10 +11,10 @@ import {
   type EngineSnapshot,
   type Failure,
   type FitTarget,
+  type LoadChoice,
   type MessageId,
   type ModelEntry,
   type ModelId,
-  type Settings,
 } from "../ipc";
 import { ChatState } from "./chat.svelte";
 import { ComposerState } from "./composer.svelte";
@@ -25,7 +25,7 @@ import { hostOf } from "./groups";
 import { HubState } from "./hub.svelte";
 import { ModelsState } from "./models.svelte";
 import { PicturesState } from "./pictures.svelte";
-import { SettingsState } from "./settings.svelte";
+import { loadChoice, SettingsState } from "./settings.svelte";
 import { ShellState } from "./shell.svelte";
 import { ToastsState } from "./toasts.svelte";
 
@@ -53,7 +53,7 @@ export class AppState {
   readonly downloads = new DownloadsState((download) => void this.#downloadEnded(download));
   readonly hub = new HubState();
   readonly fit = new FitState();
-  readonly model = $derived(this.models.find(this.settings.value?.modelId));
+  readonly model = $derived(this.models.find(this.settings.value?.chosen));
   /** The host that searching and downloading ask. */
   readonly hubHost = $derived(hostOf(this.settings.value?.hubEndpoint || this.defaultHubEndpoint));
 
@@ -66,7 +66,7 @@ export class AppState {
       const snapshot = await ipc.appSnapshot();
       this.version = snapshot.version;
       this.defaultHubEndpoint = snapshot.defaultHubEndpoint;
-      this.settings.value = snapshot.settings;
+      this.settings.take(snapshot.settings);
       this.conversations.list = snapshot.conversations;
       this.models.devices = snapshot.devices;
       this.#engine(snapshot.engine);
@@ -85,7 +85,9 @@ export class AppState {
   async #listen(): Promise<void> {
     for (const end of this.#unlisten.splice(0)) end();
     const listening = await Promise.allSettled([
+      events.answersUnkept.listen((event) => this.chat.takeUnkept(event.payload)),
       events.engine.listen((event) => this.#engine(event.payload)),
+      events.modelMissing.listen((event) => this.#missing(event.payload)),
       events.sight.listen((event) => this.models.sight(event.payload)),
       events.downloads.listen((event) => this.downloads.take(event.payload)),
       events.drop.listen((event) => this.pictures.drop(event.payload)),
@@ -163,18 +165,20 @@ export class AppState {
     if (snapshot.revision >= this.engine.revision) this.engine = snapshot;
   }
 
-  /** The chosen model is gone or cannot be read; said once, whether it was known before the page or after. */
+  /** The chosen model is gone or cannot be read: known before the page, or heard after. */
   #missing(failure: Failure): void {
-    const text = `${failure.message} ${failure.nextStep}`.trim();
-    if (this.toasts.some((toast) => toast.text === text)) return;
-    this.toast(text, { label: "Models", run: () => this.showModels() });
+    this.toasts.say(`${failure.message} ${failure.nextStep}`.trim(), { label: "Models", run: () => this.showModels() });
+  }
+
+  async refreshModels(): Promise<void> {
+    await this.toasts.attempt(() => this.models.refresh());
   }
 
   async chooseModel(id: ModelId): Promise<boolean> {
     this.choosing = id;
     const chosen = await this.toasts.attempt(async () => {
       this.#engine(await ipc.loadModel(id));
-      // Device, context, quantisation and threads are the new model's own.
+      // Rust has chosen it by itself.
       await this.settings.reload();
     });
     if (this.choosing === id) this.choosing = null;
@@ -223,30 +227,45 @@ export class AppState {
   }
 
   /** Chooses it, with a context and quantisation if they were planned, and goes to the conversation. */
-  async useModel(id: ModelId, planned: Partial<Pick<Settings, "contextTokens" | "quant">> = {}): Promise<void> {
-    const inUse = id === this.settings.value?.modelId && this.engine.state.kind === "ready";
-    if (!inUse && !(await this.chooseModel(id))) return;
+  async useModel(id: ModelId, planned: Partial<Pick<LoadChoice, "contextTokens" | "quant">> = {}): Promise<void> {
     const settings = this.settings.value;
-    const changed = settings !== null && Object.entries(planned).some(([name, value]) => settings[name as keyof typeof planned] !== value);
-    const refused = changed ? await this.settings.save(planned) : null;
-    if (refused) this.toasts.fail(refused);
-    else this.shell.toChat();
+    if (!settings) return;
+    const now = loadChoice(settings, id);
+    // The plan first: without it the model may not fit.
+    const refused = isOther(planned, now) ? await this.settings.saveLoadChoice(id, planned) : null;
+    if (refused) {
+      this.toasts.fail(refused);
+      return;
+    }
+    const inUse = id === settings.chosen && this.engine.state.kind === "ready";
+    if (inUse || (await this.chooseModel(id))) this.shell.toChat();
   }
 
   async restartEngine(): Promise<void> {
     await this.toasts.attempt(async () => this.#engine(await ipc.restartEngine()));
   }
 
-  /** Returns why the settings were refused. */
-  async saveSettings(change: Partial<Settings>): Promise<PaddockError | null> {
-    const refused = await this.settings.save(change);
-    if (!refused && change.device !== undefined) await this.models.refreshDevices();
+  /** How the chosen model is loaded; returns why it was refused. */
+  async saveLoadChoice(part: Partial<LoadChoice>): Promise<PaddockError | null> {
+    const settings = this.settings.value;
+    if (!settings) return null;
+    const refused = await this.settings.saveLoadChoice(settings.chosen, part);
+    if (!refused && part.device) await this.models.refreshDevices();
     return refused;
+  }
+
+  async copyDiagnostics(): Promise<void> {
+    const copied = await this.toasts.attempt(async () => ipc.copyText(await ipc.diagnostics()));
+    if (copied) this.toasts.say("Copied. Private parts are left out.");
   }
 
   async copy(text: string): Promise<boolean> {
     return this.toasts.attempt(async () => ipc.copyText(text));
   }
+}
+
+function isOther<T extends object>(part: Partial<T>, whole: T): boolean {
+  return (Object.keys(part) as (keyof T)[]).some((name) => part[name] !== whole[name]);
 }
 
 const KEY = Symbol("app");

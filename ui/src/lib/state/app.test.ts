@@ -29,7 +29,7 @@ describe("the start", () => {
     const app = await started();
     await settle();
     expect(app.failure).toBeNull();
-    expect(app.toasts.map((toast) => toast.text)).toEqual(["It cannot be read."]);
+    expect(app.toasts.list.map((toast) => toast.text)).toEqual(["It cannot be read."]);
   });
 
   it("says once that the chosen model is gone, told before the page or after", async () => {
@@ -37,7 +37,18 @@ describe("the start", () => {
     const app = await started();
     await emit("model-missing", gone);
     await settle();
-    expect(app.toasts.map((toast) => toast.text)).toEqual(["The chosen model is not there any more. Choose another model."]);
+    expect(app.toasts.list.map((toast) => toast.text)).toEqual(["The chosen model is not there any more. Choose another model."]);
+  });
+});
+
+describe("diagnostics", () => {
+  it("are copied, and it is said what is not among them", async () => {
+    const app = await started();
+    handlers.diagnostics = () => "Paddock 0.1.0";
+    handlers.copy_text = () => null;
+    await app.copyDiagnostics();
+    expect(calls.at(-1)).toEqual({ command: "copy_text", args: { text: "Paddock 0.1.0" } });
+    expect(app.toasts.list.map((toast) => toast.text)).toEqual(["Copied. Private parts are left out."]);
   });
 });
 
@@ -117,12 +128,57 @@ describe("asking", () => {
   });
 });
 
+describe("answers that could not be saved at first", () => {
+  const failure = { code: "answerNotKept", message: "This answer could not be saved yet.", nextStep: "Copy it to be safe." };
+
+  async function answered(unkept: typeof failure) {
+    const app = await started();
+    const turn = held();
+    app.composer.draft.text = "Hello";
+    void app.send();
+    await settle();
+    const ended = outcome("c1", "Words.");
+    const end = async () => {
+      turn.end({ ...ended, assistant: { ...ended.assistant, failure: unkept } });
+      await settle();
+    };
+    const shown = () => app.chat.shown.find((one) => one.id === ended.assistant.id)?.failure;
+    return { end, shown, id: ended.assistant.id };
+  }
+
+  it("say so until they are", async () => {
+    const { end, shown, id } = await answered(failure);
+    await emit("answers-unkept", [id, "other"]);
+    await end();
+    await emit("answers-unkept", [id]);
+    expect(shown()).toEqual(failure);
+    await emit("answers-unkept", []);
+    expect(shown()).toBeNull();
+  });
+
+  it("say nothing of it when they were saved before they came", async () => {
+    const { end, shown, id } = await answered(failure);
+    await emit("answers-unkept", [id]);
+    await emit("answers-unkept", []);
+    await end();
+    expect(shown()).toBeNull();
+  });
+
+  it("keep what else went wrong", async () => {
+    const other = { ...failure, code: "engineCrashed" };
+    const { end, shown, id } = await answered(other);
+    await end();
+    await emit("answers-unkept", [id]);
+    await emit("answers-unkept", []);
+    expect(shown()).toEqual(other);
+  });
+});
+
 describe("models from elsewhere", () => {
   it("says which server is asked for models, before it is asked", async () => {
-    handlers.update_settings = (args) => args.settings;
     const app = await started();
     expect(app.hubHost).toBe("huggingface.co");
-    await app.saveSettings({ hubEndpoint: "https://hub.example.org/mirror" });
+    await app.settings.save({ setting: "hubEndpoint", value: "https://hub.example.org/mirror" });
     expect(app.hubHost).toBe("hub.example.org");
   });
 });
@@ -181,47 +237,48 @@ describe("the composer", () => {
   });
 });
 
-describe("settings", () => {
-  it("puts a refused change back", async () => {
-    const app = await started();
-    handlers.update_settings = () => Promise.reject({ code: "settingOutOfRange", message: "No.", nextStep: "Another." });
-    const error = await app.saveSettings({ temperature: 9 });
-    expect(error?.message).toBe("No.");
-    expect(app.settings.value).toEqual(snapshot.settings);
-  });
-});
-
 describe("choosing a model", () => {
-  it("takes over the settings that belong to it, so that saving one does not bring the old model's back", async () => {
-    const app = await started();
-    const own = { ...snapshot.settings, modelId: "local:b", contextTokens: 4096, quant: "q4k" };
+  const b = { device: { kind: "auto" as const }, contextTokens: 4096, quant: "none", threads: null };
+  const own = { ...snapshot.settings, revision: 1, chosen: "local:b", perModel: { "local:b": b } };
+  beforeEach(() => {
     handlers.load_model = () => ({ revision: 2, model: null, state: { kind: "empty" } });
+  });
+
+  it("takes the settings over in which it is chosen", async () => {
+    const app = await started();
     handlers.app_snapshot = () => ({ ...snapshot, settings: own });
-    handlers.update_settings = ({ settings }) => settings;
     expect(await app.chooseModel("local:b")).toBe(true);
     expect(app.settings.value).toEqual(own);
-    await app.saveSettings({ temperature: 1 });
-    expect(calls.at(-1)?.args.settings).toEqual({ ...own, temperature: 1 });
   });
 
-  it("takes a planned context and quantisation over, and only what is another", async () => {
+  it("keeps a planned context and quantisation before it is loaded, and only what is another", async () => {
+    handlers.app_snapshot = () => ({ ...snapshot, settings: { ...own, chosen: "demo" } });
     const app = await started();
-    const own = { ...snapshot.settings, modelId: "local:b", contextTokens: 4096, quant: "none" };
-    handlers.load_model = () => ({ revision: 2, model: null, state: { kind: "empty" } });
     handlers.app_snapshot = () => ({ ...snapshot, settings: own });
-    handlers.update_settings = ({ settings }) => settings;
     app.shell.page = "models";
+    const told = () => calls.map((call) => call.command).filter((command) => command === "change_settings" || command === "load_model");
     await app.useModel("local:b", { contextTokens: 4096, quant: "none" });
-    expect([app.shell.page, calls.filter((call) => call.command === "update_settings").length]).toEqual(["chat", 0]);
-    await app.useModel("local:b", { contextTokens: 8192, quant: "q4k" });
-    expect(app.settings.value).toMatchObject({ modelId: "local:b", contextTokens: 8192, quant: "q4k" });
+    expect([app.shell.page, told()]).toEqual(["chat", ["load_model"]]);
+    calls.length = 0;
+    await app.useModel("local:b", { quant: "q4k" });
+    expect(told()).toEqual(["change_settings", "load_model"]);
+    expect(calls[0]?.args).toEqual({ revision: 1, changes: [{ setting: "loadChoice", model: "local:b", value: { ...b, quant: "q4k" } }] });
+  });
+
+  it("does not load what was planned in vain", async () => {
+    const app = await started();
+    handlers.change_settings = () => Promise.reject({ code: "settingOutOfRange", message: "No.", nextStep: "Another." });
+    app.shell.page = "models";
+    await app.useModel("local:b", { contextTokens: 1 });
+    expect([app.shell.page, calls.some((call) => call.command === "load_model")]).toEqual(["models", false]);
+    expect(app.toasts.list.at(-1)?.text).toBe("No. Another.");
   });
 
   it("keeps the old one when the new one cannot be loaded, and says why", async () => {
     const app = await started();
     handlers.load_model = () => Promise.reject({ code: "modelGone", message: "This model is gone.", nextStep: "Choose another one." });
     expect(await app.chooseModel("local:gone")).toBe(false);
-    expect([app.settings.value?.modelId, app.choosing]).toEqual(["demo", null]);
+    expect([app.settings.value?.chosen, app.choosing]).toEqual(["demo", null]);
     expect(app.toasts.list.at(-1)?.text).toContain("This model is gone.");
   });
 });
@@ -232,7 +289,6 @@ describe("a download that ends", () => {
   it("brings the model into the list and offers to use it", async () => {
     const app = await started();
     handlers.list_models = () => [fixtures.entry("local:new", { name: "New" })];
-    handlers.device_report = () => snapshot.devices;
     handlers.model_catalogue = () => [];
     await emit("downloads", [download("a", { kind: "verifying" })]);
     await emit("downloads", [download("a", { kind: "done", model: "local:new" })]);

@@ -82,6 +82,13 @@ describe("asking two models", () => {
     expect(chat.compared.size).toBe(0);
   });
 
+  it("asks nobody in a conversation that was deleted", async () => {
+    const { asking, first } = await begun();
+    first?.end({ ...ended(answer("a", "demo", 1), true), conversation: null });
+    await asking;
+    expect(calls).toHaveLength(1);
+  });
+
   it("asks the second also when the first failed", async () => {
     const { asking, first } = await begun();
     first?.end(ended(answer("a", "demo", 1, "failed"), true));

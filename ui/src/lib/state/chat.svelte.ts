@@ -1,5 +1,5 @@
 // The conversation that is open, and the answers being written in any of them.
-import { SvelteMap } from "svelte/reactivity";
+import { SvelteMap, SvelteSet } from "svelte/reactivity";
 
 import {
   ipc,
@@ -52,7 +52,11 @@ export class ChatState {
   /** How long the model thought before an answer, for those that were seen being written. */
   readonly thought = new SvelteMap<MessageId, number>();
 
-  readonly #index = $derived(indexMessages(this.messages));
+  /** Answers that could not be written to the disk at first, and are there now. */
+  readonly #saved = new SvelteSet<MessageId>();
+  #unkept: readonly MessageId[] = [];
+
+  readonly #index = $derived(indexMessages(this.messages.map((message) => this.#withoutOldWorry(message))));
   readonly shown = $derived(branch(this.#index, this.leaf));
   /** Pictures of the branch that is shown, in the order in which the model sees them. */
   readonly pictures = $derived(picturesOf(this.shown));
@@ -70,6 +74,17 @@ export class ChatState {
   constructor(changed: (summary: ConversationSummary) => void, isDeleted: (id: ConversationId | null) => boolean = () => false) {
     this.#changed = changed;
     this.#isDeleted = isDeleted;
+  }
+
+  /** Which answers are on the screen and nowhere else; those that were and are no more have been saved. */
+  takeUnkept(unkept: readonly MessageId[]): void {
+    for (const id of this.#unkept) if (!unkept.includes(id)) this.#saved.add(id);
+    this.#unkept = unkept;
+  }
+
+  /** A message may come after the word that it was saved: what it says of that is out of date. */
+  #withoutOldWorry(message: Message): Message {
+    return isUnkept(message) && this.#saved.has(message.id) ? { ...message, failure: null } : message;
   }
 
   describe(id: ImageId, alt: string | null): void {
@@ -164,10 +179,11 @@ export class ChatState {
       this.compared.delete(question);
       return;
     }
-    if (this.#isDeleted(first.conversation.id)) return;
+    const conversation = first.conversation?.id;
+    if (conversation === undefined || this.#isDeleted(conversation)) return;
     // The conversation may have been left meanwhile; it still gets both answers.
     const ask: Ask = (generation, channel) => ipc.regenerate(first.assistant.id, generation, other.id, channel);
-    await this.#try(ask, { conversation: first.conversation.id });
+    await this.#try(ask, { conversation });
     // Nothing is awaited any more; the answers stay side by side.
     if (question !== undefined && this.compared.has(question)) this.compared.set(question, "");
   }
@@ -239,8 +255,9 @@ export class ChatState {
     if (fresh) this.#begun = turn;
     this.turns.push(turn);
     const isOpen = (id: ConversationId) => this.id === id || (fresh && this.id === null && view === this.#view);
-    const settle = (part: Pick<TurnOutcome, "conversation" | "user" | "assistant">, moveLeaf: boolean) => {
-      if (this.#isDeleted(part.conversation.id)) return;
+    const settle = (part: TurnOutcome, moveLeaf: boolean) => {
+      // None: it was deleted while the answer was written.
+      if (!part.conversation || this.#isDeleted(part.conversation.id)) return;
       this.#changed(part.conversation);
       if (!isOpen(part.conversation.id)) return;
       this.id = part.conversation.id;
@@ -258,7 +275,7 @@ export class ChatState {
     try {
       const outcome = await follow(turn, ask, progress);
       settle(outcome, !started);
-      if (!started && outcome.user) begun?.(outcome.user.id, outcome.conversation.id);
+      if (!started && outcome.user && outcome.conversation) begun?.(outcome.user.id, outcome.conversation.id);
       if (turn.thoughtMs !== null) this.thought.set(outcome.assistant.id, turn.thoughtMs);
       return outcome;
     } finally {
@@ -266,6 +283,11 @@ export class ChatState {
       if (this.#begun?.generation === turn.generation) this.#begun = null;
     }
   }
+}
+
+/** It says of itself that it could not be saved yet. */
+export function isUnkept(message: Message): boolean {
+  return message.failure?.code === "answerNotKept";
 }
 
 function isStopped(message: Message): boolean {

@@ -148,6 +148,15 @@ describe("deleting a conversation while its answer is written", () => {
     expect([app.conversations.list, app.chat.messages]).toEqual([[], []]);
   });
 
+  it("ends quietly when the answer has no conversation any more", async () => {
+    const { app, turn } = await deleted();
+    turn.end({ ...outcome("c1", "Late."), conversation: null });
+    await settle();
+    expect([app.conversations.list, app.chat.id, app.chat.messages, app.chat.failure, app.chat.turns]).toEqual([[], null, [], null, []]);
+    expect([app.composer.draft.conversation, app.composer.draft.text]).toEqual([null, ""]);
+    expect(app.toasts.list.map((toast) => toast.text)).toEqual(["Deleted “Title”."]);
+  });
+
   it("can be undone by its toast, also by keyboard", async () => {
     const { app } = await deleted();
     handlers.restore_conversation = () => summary("c1");

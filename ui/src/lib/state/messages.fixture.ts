@@ -1,5 +1,5 @@
 // Messages for tests, whole as Rust sends them.
-import type { Message, TurnOutcome } from "../ipc";
+import type { ConversationSummary, Message, TurnOutcome } from "../ipc";
 
 export function message(id: string, parent: string | null, change: Partial<Message> = {}): Message {
   return {
@@ -20,7 +20,7 @@ export function message(id: string, parent: string | null, change: Partial<Messa
   };
 }
 
-export function outcome(conversation: string, answer: string): TurnOutcome {
+export function outcome(conversation: string, answer: string): TurnOutcome & { conversation: ConversationSummary } {
   return {
     conversation: { id: conversation, title: "Title", createdAtMs: 1, updatedAtMs: 2, images: 0 },
     user: message("q", null),

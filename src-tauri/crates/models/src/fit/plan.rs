@@ -260,7 +260,7 @@ pub fn plan(
     {
         reason.push_str(&format!(
             " With the processor as the device it needs {} of the computer's memory, which are free; it answers more slowly there.",
-            size(high)
+            byte_size(high)
         ));
     }
     Fit {
