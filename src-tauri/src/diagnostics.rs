@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
-use paddock_chat::{Chat, Settings};
+use paddock_chat::Chat;
 use paddock_devices::EngineBuilds;
 use paddock_diagnostics::{Log, Redactor, Report, named_variables, system};
+use paddock_settings::{Settings, settings_in};
 use serde_json::{Value, json};
 
 use crate::places::Places;
@@ -55,19 +56,13 @@ pub async fn of_window(chat: &Chat, places: &Places) -> Report {
 
 /// What can be said without a window, whatever state the data folder is in. Blocks.
 pub fn of_folder(places: &Places) -> Report {
-    let document = paddock_store::document_in(&places.data, "settings");
-    let (settings, problem) = match document {
-        Ok(document) => (
-            document.map_or_else(Settings::default, |(_, document)| {
-                Settings::from_document(&document)
-            }),
-            None,
-        ),
+    let (settings, problem) = match settings_in(&places.data) {
+        Ok(settings) => (settings, None),
         Err(error) => (Settings::default(), Some(error.failure().message)),
     };
+    let device = settings.load_choice(&settings.chosen).device;
     let devices = json!(
-        paddock_devices::report()
-            .with_preference_among(&settings.device, &places.engine_builds.kinds())
+        paddock_devices::report().with_preference_among(&device, &places.engine_builds.kinds())
     );
     let folder = folder(&places.data);
     let mut lines = Log::last_lines(&folder, WINDOW_LOG, LINES);
@@ -124,14 +119,14 @@ fn engine_builds(engine: &Path, builds: &EngineBuilds) -> Value {
 
 /// The chosen model as its headers tell. Blocks for them.
 fn model(settings: &Settings, demo: &Path) -> Value {
-    let path = match settings.model_id.local_path() {
+    let path = match settings.chosen.local_path() {
         Some(path) => PathBuf::from(path),
         None => demo.to_owned(),
     };
     let checkpoint = paddock_models::inspect_headers(&path);
     json!({
-        "id": settings.model_id,
-        "is_demo": settings.model_id.is_demo(),
+        "id": settings.chosen,
+        "is_demo": settings.chosen.is_demo(),
         "is_there": path.exists(),
         "path": path,
         "checkpoint": match checkpoint {

@@ -14,8 +14,17 @@ pub const WINDOW: &str = "main";
 /// user's usual one.
 pub fn plugin(identifier: &str, chosen: Option<&Path>) -> Option<TauriPlugin<Wry>> {
     let raise = |app: &AppHandle, _: Vec<String>, _: String| raise(app);
-    let _ = (raise, bus_name(identifier, chosen?));
-    None
+    match chosen {
+        None => Some(tauri_plugin_single_instance::init(raise)),
+        // Only on Linux can the name be chosen.
+        Some(folder) if cfg!(target_os = "linux") => Some(
+            tauri_plugin_single_instance::Builder::new()
+                .callback(raise)
+                .dbus_id(bus_name(identifier, folder))
+                .build(),
+        ),
+        Some(_) => None,
+    }
 }
 
 /// A name of its own for each data folder: letters and digits, as D-Bus wants it.

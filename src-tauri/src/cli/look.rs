@@ -70,11 +70,10 @@ impl Look {
             }
             reports.push((name, report));
         }
-        self.tell(&reports);
-        Ok(())
+        self.tell(&reports)
     }
 
-    fn tell(&self, reports: &[(String, LookReport)]) {
+    fn tell(&self, reports: &[(String, LookReport)]) -> Result<(), Stop> {
         if self.json {
             let list: Vec<Value> = reports
                 .iter()
@@ -116,6 +115,7 @@ impl Look {
                 print(&format!("{line}\n"))?;
             }
         }
+        Ok(())
     }
 }
 

@@ -404,6 +404,33 @@ describe("an answer that could not be saved", () => {
   });
 });
 
+describe("the settings", () => {
+  it("change how the chosen model is loaded, and copy the diagnostics", async () => {
+    const copied: string[] = [];
+    const clipboard = vi.spyOn(navigator.clipboard, "writeText").mockImplementation(async (text) => void copied.push(text));
+    press(",", { ctrlKey: true });
+    const quant = (await until(() => page.all("[data-testid='quant-select']")[0], "the settings")) as HTMLSelectElement;
+    await until(() => [...quant.options].some((option) => option.value === "q4k"), "the quantisations");
+    const choose = (select: HTMLSelectElement, value: string) => {
+      select.value = value;
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+      flushSync();
+    };
+    choose(quant, "q4k");
+    page.id("settings-close").click();
+    flushSync();
+    press(",", { ctrlKey: true });
+    await until(() => (page.all("[data-testid='quant-select']")[0] as HTMLSelectElement | undefined)?.value === "q4k", "what was chosen");
+    page.id("copy-diagnostics").click();
+    await until(() => page.all("[data-testid='toast']").some((toast) => toast.textContent?.includes("Private parts are left out")), "the words");
+    expect(copied).toEqual(["Paddock, simulated: nothing to diagnose."]);
+    clipboard.mockRestore();
+    choose(page.find<HTMLSelectElement>("[data-testid='quant-select']"), "none");
+    page.id("settings-close").click();
+    flushSync();
+  });
+});
+
 describe("those who hear the window", () => {
   it("hear a new answer once and in words, and nothing of an old one", async () => {
     const said: string[] = [];

@@ -306,8 +306,9 @@ impl Downloads {
             }
             self.pending(&items)
         };
-        self.go_on();
+        // Whoever is told that it ended finds it so after a restart, too.
         self.keep(pending).await;
+        self.go_on();
     }
 
     /// Writes the list down where nobody waits for the thread; back when it is on the disk.

@@ -10,5 +10,5 @@ mod settings;
 
 pub use change::SettingsChange;
 pub use error::SettingsError;
-pub use live::{LiveSettings, SettingsReader};
+pub use live::{LiveSettings, SettingsReader, settings_in};
 pub use settings::{Settings, Theme};

@@ -6,6 +6,7 @@
 //! that somebody chooses on an old page never brings back a model that was forgotten meanwhile.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use paddock_conversation::{Failure, ModelId};
@@ -59,6 +60,17 @@ struct Kept {
     document: Document,
     /// The revision at which each setting was changed last.
     changed_at: HashMap<(&'static str, Option<ModelId>), u32>,
+}
+
+/// What a data folder's settings are, without opening it: a window may be using it. Blocks.
+///
+/// # Errors
+/// There is a database and it cannot be read.
+pub fn settings_in(folder: &Path) -> Result<Settings, SettingsError> {
+    let document = paddock_store::document_in(folder, document::NAME)?;
+    Ok(document.map_or_else(Settings::default, |(version, json)| {
+        Document::read(version, &json).settings
+    }))
 }
 
 impl LiveSettings {

@@ -176,11 +176,9 @@ export class AppState {
 
   async chooseModel(id: ModelId): Promise<boolean> {
     this.choosing = id;
-    const chosen = await this.toasts.attempt(async () => {
-      this.#engine(await ipc.loadModel(id));
-      // Rust has chosen it by itself.
-      await this.settings.reload();
-    });
+    const chosen = await this.toasts.attempt(async () => this.#engine(await ipc.loadModel(id)));
+    // Rust has chosen it by itself, also when the engine then could not load it.
+    await this.settings.reload().catch(() => undefined);
     if (this.choosing === id) this.choosing = null;
     return chosen;
   }
@@ -200,7 +198,9 @@ export class AppState {
   async forgetModel(id: ModelId): Promise<void> {
     await this.toasts.attempt(async () => {
       await ipc.forgetModel(id);
-      this.models.list = await ipc.listModels();
+      // If it was the chosen one, another one is chosen now.
+      const [list] = await Promise.all([ipc.listModels(), this.settings.reload()]);
+      this.models.list = list;
     });
   }
 

@@ -274,6 +274,23 @@ describe("choosing a model", () => {
     expect(app.toasts.list.at(-1)?.text).toBe("No. Another.");
   });
 
+  it("knows that it is chosen though the engine cannot load it", async () => {
+    const app = await started();
+    handlers.load_model = () => Promise.reject({ code: "engineCrashed", message: "The engine ended.", nextStep: "Try again." });
+    handlers.app_snapshot = () => ({ ...snapshot, settings: own });
+    expect(await app.chooseModel("local:b")).toBe(false);
+    expect(app.settings.value?.chosen).toBe("local:b");
+  });
+
+  it("knows which one is chosen after the chosen one was forgotten", async () => {
+    handlers.app_snapshot = () => ({ ...snapshot, settings: own });
+    const app = await started();
+    handlers.forget_model = () => null;
+    handlers.app_snapshot = () => ({ ...snapshot, settings: { ...own, chosen: "demo", revision: 2 } });
+    await app.forgetModel("local:b");
+    expect(app.settings.value?.chosen).toBe("demo");
+  });
+
   it("keeps the old one when the new one cannot be loaded, and says why", async () => {
     const app = await started();
     handlers.load_model = () => Promise.reject({ code: "modelGone", message: "This model is gone.", nextStep: "Choose another one." });
