@@ -10,16 +10,29 @@ thread_local! {
     static KEPT: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Lends `bytes` bytes of this thread's scratch, aligned to 64; what is in them is left over from earlier. A call within
-/// `with` gets memory of its own.
-pub(crate) fn with<R>(bytes: usize, with: impl FnOnce(*mut u8) -> R) -> R {
-    let mut lines = KEPT.take();
-    if lines.len() * 64 < bytes {
-        lines.resize(bytes.div_ceil(64), Line([0; 64]));
+/// Memory lent from what this thread keeps; who borrows while it is lent gets memory of its own. What is in it is left
+/// over from earlier.
+pub(crate) struct Lent(Vec<Line>);
+
+impl Lent {
+    pub fn new(bytes: usize) -> Lent {
+        let mut lines = KEPT.take();
+        if lines.len() * 64 < bytes {
+            lines.resize(bytes.div_ceil(64), Line([0; 64]));
+        }
+        Lent(lines)
     }
-    let result = with(lines.as_mut_ptr().cast());
-    KEPT.set(lines);
-    result
+
+    /// Its first byte, aligned to 64.
+    pub fn start(&mut self) -> *mut u8 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        KEPT.set(std::mem::take(&mut self.0));
+    }
 }
 
 /// A pointer that several threads write through, each to places of its own.

@@ -27,21 +27,16 @@ pub(crate) trait Blocks: Copy {
 
 #[inline(always)]
 unsafe fn halves(rows: &[*const u8; 8], at: usize) -> __m256 {
-    let half = |r: usize| i64::from(rows[r].add(at).cast::<u16>().read_unaligned());
-    let low = half(0) | half(1) << 16 | half(2) << 32 | half(3) << 48;
-    let high = half(4) | half(5) << 16 | half(6) << 32 | half(7) << 48;
+    let mut words = [0u16; 8];
+    for r in 0..8 {
+        words[r] = rows[r].add(at).cast::<u16>().read_unaligned();
+    }
+    let [a, b, c, d, e, f, g, h] = words.map(i64::from);
+    let (low, high) = (
+        a | b << 16 | c << 32 | d << 48,
+        e | f << 16 | g << 32 | h << 48,
+    );
     _mm256_cvtph_ps(_mm_set_epi64x(high, low))
-}
-
-#[inline(always)]
-unsafe fn one_scale(rows: &[*const u8; 8], scales: *mut f32) {
-    _mm256_storeu_ps(scales, halves(rows, 0));
-}
-
-#[inline(always)]
-unsafe fn scale_and_minimum(rows: &[*const u8; 8], scales: *mut f32, minima: *mut f32) {
-    _mm256_storeu_ps(scales, halves(rows, 0));
-    _mm256_storeu_ps(minima, halves(rows, 2));
 }
 
 /// Sixteen bytes of nibbles: the low ones are weights 0 to 15, the high ones 16 to 31.
@@ -71,79 +66,48 @@ unsafe fn fifth_bits(p: *const u8) -> __m256i {
     _mm256_and_si256(set, _mm256_set1_epi8(16))
 }
 
+/// A format with blocks of 32, half a block of nibbles from `$codes` on and, where it has five bits, the fifth ones
+/// before them.
 macro_rules! legacy {
-    ($name:ident, $bytes:expr, $safe:expr, $codes:expr, $scales:expr, { $($rest:item)* }) => {
+    ($name:ident, bytes: $bytes:literal, safe: $safe:literal, zero: $zero:literal, minimum: $minimum:literal, $p:ident => $codes:expr) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name;
+
         impl Blocks for $name {
             const LEN: usize = 32;
             const BYTES: usize = $bytes;
             const SAFE: usize = $safe;
-            $($rest)*
+            const ZERO: i32 = $zero;
+            const MINIMUM: bool = $minimum;
+            const SIGNED: bool = $safe == 1;
+
             #[inline(always)]
-            unsafe fn codes(p: *const u8, _: usize) -> __m256i {
-                $codes(p)
+            unsafe fn codes($p: *const u8, _: usize) -> __m256i {
+                $codes
             }
+
             #[inline(always)]
             unsafe fn scales(rows: &[*const u8; 8], scales: *mut f32, minima: *mut f32) {
-                let _ = minima;
-                $scales(rows, scales, minima)
+                _mm256_storeu_ps(scales, halves(rows, 0));
+                if $minimum {
+                    _mm256_storeu_ps(minima, halves(rows, 2));
+                }
             }
         }
     };
 }
 
-legacy!(
-    Q4_0,
-    18,
-    8,
-    |p: *const u8| nibbles(p.add(2)),
-    |r, s, _| one_scale(r, s),
-    {
-        const ZERO: i32 = 8;
-    }
-);
-legacy!(
-    Q4_1,
-    20,
-    8,
-    |p: *const u8| nibbles(p.add(4)),
-    scale_and_minimum,
-    {
-        const MINIMUM: bool = true;
-    }
-);
-legacy!(
-    Q5_0,
-    22,
-    4,
-    |p: *const u8| _mm256_or_si256(nibbles(p.add(6)), fifth_bits(p.add(2))),
-    |r, s, _| one_scale(r, s),
-    {
-        const ZERO: i32 = 16;
-    }
-);
-legacy!(
-    Q5_1,
-    24,
-    4,
-    |p: *const u8| _mm256_or_si256(nibbles(p.add(8)), fifth_bits(p.add(4))),
-    scale_and_minimum,
-    {
-        const MINIMUM: bool = true;
-    }
-);
-legacy!(
-    Q8_0,
-    34,
-    1,
-    |p: *const u8| _mm256_loadu_si256(p.add(2).cast()),
-    |r, s, _| one_scale(r, s),
-    {
-        const SIGNED: bool = true;
-        const ZERO: i32 = 128;
-    }
-);
+#[inline(always)]
+unsafe fn five_bits(nibbles_at: *const u8, fifth_at: *const u8) -> __m256i {
+    _mm256_or_si256(nibbles(nibbles_at), fifth_bits(fifth_at))
+}
+
+legacy!(Q4_0, bytes: 18, safe: 8, zero: 8, minimum: false, p => nibbles(p.add(2)));
+legacy!(Q4_1, bytes: 20, safe: 8, zero: 0, minimum: true, p => nibbles(p.add(4)));
+legacy!(Q5_0, bytes: 22, safe: 4, zero: 16, minimum: false, p => five_bits(p.add(6), p.add(2)));
+legacy!(Q5_1, bytes: 24, safe: 4, zero: 0, minimum: true, p => five_bits(p.add(8), p.add(4)));
+// Signed: the products are widened two by two.
+legacy!(Q8_0, bytes: 34, safe: 1, zero: 128, minimum: false, p => _mm256_loadu_si256(p.add(2).cast()));
 
 /// 8x8 transposition of 32-bit values.
 #[inline(always)]
@@ -170,23 +134,34 @@ pub(crate) unsafe fn transpose(r: [__m256i; 8]) -> [__m256i; 8] {
 
 #[inline(always)]
 unsafe fn store_transposed(rows: [__m256; 8], to: *mut f32) {
-    let rows = transpose(rows.map(|r| _mm256_castps_si256(r)));
-    for (i, row) in rows.into_iter().enumerate() {
-        _mm256_storeu_si256(to.add(8 * i).cast(), row);
+    let mut bits = [_mm256_setzero_si256(); 8];
+    for r in 0..8 {
+        bits[r] = _mm256_castps_si256(rows[r]);
+    }
+    let bits = transpose(bits);
+    for r in 0..8 {
+        _mm256_storeu_si256(to.add(8 * r).cast(), bits[r]);
     }
 }
 
 /// The eight six-bit scales (low half) and minima (high half) of Q4_K and Q5_K as bytes.
 #[inline(always)]
 unsafe fn six_bits(p: *const u8) -> (u64, u64) {
-    let word = |i: usize| u64::from(p.add(4 * i).cast::<u32>().read_unaligned());
-    let (a, b, c) = (word(0), word(1), word(2));
+    let a = u64::from(p.cast::<u32>().read_unaligned());
+    let b = u64::from(p.add(4).cast::<u32>().read_unaligned());
+    let c = u64::from(p.add(8).cast::<u32>().read_unaligned());
     const SIX: u64 = 0x3f3f_3f3f;
     const FOUR: u64 = 0x0f0f_0f0f;
     const TWO: u64 = 0x0303_0303;
     let scales = a & SIX | ((c & FOUR) | (a >> 6 & TWO) << 4) << 32;
     let minima = b & SIX | ((c >> 4 & FOUR) | (b >> 6 & TWO) << 4) << 32;
     (scales, minima)
+}
+
+/// Eight bytes as eight floats.
+#[inline(always)]
+unsafe fn widen(bytes: u64) -> __m256 {
+    _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)))
 }
 
 #[inline(always)]
@@ -203,10 +178,8 @@ unsafe fn k_scales(rows: &[*const u8; 8], scales: *mut f32, minima: *mut f32) {
     let mut m = [_mm256_setzero_ps(); 8];
     for r in 0..8 {
         let (scale, minimum) = six_bits(rows[r].add(4));
-        let wide =
-            |bytes: u64| _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)));
-        s[r] = _mm256_mul_ps(wide(scale), _mm256_set1_ps(one[r]));
-        m[r] = _mm256_mul_ps(wide(minimum), _mm256_set1_ps(one[8 + r]));
+        s[r] = _mm256_mul_ps(widen(scale), _mm256_set1_ps(one[r]));
+        m[r] = _mm256_mul_ps(widen(minimum), _mm256_set1_ps(one[8 + r]));
     }
     store_transposed(s, scales);
     store_transposed(m, minima);
@@ -302,14 +275,10 @@ impl Blocks for Q6K {
         let mut high = [_mm256_setzero_ps(); 8];
         for r in 0..8 {
             let bytes = _mm_loadu_si128(rows[r].add(192).cast());
-            let wide = |bytes: __m128i| {
-                _mm256_mul_ps(
-                    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-                    _mm256_set1_ps(d[r]),
-                )
-            };
-            low[r] = wide(bytes);
-            high[r] = wide(_mm_srli_si128::<8>(bytes));
+            let d = _mm256_set1_ps(d[r]);
+            let upper = _mm_srli_si128::<8>(bytes);
+            low[r] = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), d);
+            high[r] = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(upper)), d);
         }
         store_transposed(low, scales);
         store_transposed(high, scales.add(64));

@@ -51,50 +51,52 @@ unsafe fn many<V: Vector, D: Dot, B: Blocks, const COLUMNS: usize>(
     let k = job.a.k;
     let row_bytes = k / B::LEN * B::BYTES;
     let panel_bytes = Panel::bytes(COLUMNS, PANEL_K.min(k)).next_multiple_of(64);
-    scratch::with(panel_bytes + rows * COLUMNS * 4, |memory| {
-        let panel = Panel::in_memory(memory, COLUMNS, PANEL_K.min(k));
-        let mut j = first;
-        while j < first + count {
-            let width = (first + count - j).min(COLUMNS);
-            // A panel that is not full writes to scratch, from where what is wanted is copied.
-            let whole = width == COLUMNS;
-            let (c, stride) = if whole {
-                (job.out.add(i0 * job.stride + j), job.stride)
-            } else {
-                (memory.add(panel_bytes).cast::<f32>(), COLUMNS)
-            };
-            let mut k0 = 0;
-            while k0 < k {
-                let part = (k - k0).min(PANEL_K);
-                unpack::<D, B, COLUMNS>(job.weights, row_bytes, j, width, k0, part, panel);
-                let mut i = 0;
-                while i < rows {
-                    let m = (rows - i).min(V::ROWS);
-                    let c = c.add(i * stride);
-                    match m {
-                        1 => tile::tile::<V, B, 1>(panel, job.a, i0 + i, k0, part, c, stride),
-                        2 => tile::tile::<V, B, 2>(panel, job.a, i0 + i, k0, part, c, stride),
-                        3 => tile::tile::<V, B, 3>(panel, job.a, i0 + i, k0, part, c, stride),
-                        4 => tile::tile::<V, B, 4>(panel, job.a, i0 + i, k0, part, c, stride),
-                        5 => tile::tile::<V, B, 5>(panel, job.a, i0 + i, k0, part, c, stride),
-                        _ => tile::tile::<V, B, 6>(panel, job.a, i0 + i, k0, part, c, stride),
-                    }
-                    i += m;
+    // Borrowed without a closure: that would not be compiled for the instruction set.
+    let mut lent = scratch::Lent::new(panel_bytes + rows * COLUMNS * 4);
+    let memory = lent.start();
+
+    let panel = Panel::in_memory(memory, COLUMNS, PANEL_K.min(k));
+    let mut j = first;
+    while j < first + count {
+        let width = (first + count - j).min(COLUMNS);
+        // A panel that is not full writes to scratch, from where what is wanted is copied.
+        let whole = width == COLUMNS;
+        let (c, stride) = if whole {
+            (job.out.add(i0 * job.stride + j), job.stride)
+        } else {
+            (memory.add(panel_bytes).cast::<f32>(), COLUMNS)
+        };
+        let mut k0 = 0;
+        while k0 < k {
+            let part = (k - k0).min(PANEL_K);
+            unpack::<D, B, COLUMNS>(job.weights, row_bytes, j, width, k0, part, panel);
+            let mut i = 0;
+            while i < rows {
+                let m = (rows - i).min(V::ROWS);
+                let c = c.add(i * stride);
+                match m {
+                    1 => tile::tile::<V, B, 1>(panel, job.a, i0 + i, k0, part, c, stride),
+                    2 => tile::tile::<V, B, 2>(panel, job.a, i0 + i, k0, part, c, stride),
+                    3 => tile::tile::<V, B, 3>(panel, job.a, i0 + i, k0, part, c, stride),
+                    4 => tile::tile::<V, B, 4>(panel, job.a, i0 + i, k0, part, c, stride),
+                    5 => tile::tile::<V, B, 5>(panel, job.a, i0 + i, k0, part, c, stride),
+                    _ => tile::tile::<V, B, 6>(panel, job.a, i0 + i, k0, part, c, stride),
                 }
-                k0 += part;
+                i += m;
             }
-            if !whole {
-                for i in 0..rows {
-                    core::ptr::copy_nonoverlapping(
-                        c.add(i * COLUMNS),
-                        job.out.add((i0 + i) * job.stride + j),
-                        width,
-                    );
-                }
-            }
-            j += width;
+            k0 += part;
         }
-    });
+        if !whole {
+            for i in 0..rows {
+                core::ptr::copy_nonoverlapping(
+                    c.add(i * COLUMNS),
+                    job.out.add((i0 + i) * job.stride + j),
+                    width,
+                );
+            }
+        }
+        j += width;
+    }
 }
 
 macro_rules! set {

@@ -62,6 +62,20 @@ pub(crate) unsafe fn codes<D: Dot, B: Blocks>(p: *const u8, j: usize) -> __m256i
     }
 }
 
+/// Sub-block `j` of eight blocks.
+#[inline(always)]
+pub(crate) unsafe fn eight_codes<D: Dot, B: Blocks>(
+    rows: &[*const u8; 8],
+    j: usize,
+) -> [__m256i; 8] {
+    // Written as a loop: a closure would not be compiled for the instruction set.
+    let mut w = [_mm256_setzero_si256(); 8];
+    for r in 0..8 {
+        w[r] = codes::<D, B>(rows[r], j);
+    }
+    w
+}
+
 /// What the codes of `B` are raised by under `D`.
 pub(crate) const fn zero<D: Dot, B: Blocks>() -> i32 {
     if B::SIGNED && !D::RAISES { 0 } else { B::ZERO }
@@ -113,7 +127,6 @@ unsafe fn eight_rows<D: Dot, B: Blocks, const M: usize>(
     i0: usize,
 ) -> [__m256; M] {
     let k = a.k;
-    let per_block = B::LEN / B::GROUP;
     let mut acc = [_mm256_setzero_ps(); M];
     let mut scales = [0f32; 128];
     let mut minima = [0f32; 64];
@@ -135,7 +148,7 @@ unsafe fn eight_rows<D: Dot, B: Blocks, const M: usize>(
         let mut t = [_mm256_setzero_ps(); M];
         for j in 0..B::LEN / 32 {
             let at = b * B::LEN + 32 * j;
-            let w: [__m256i; 8] = core::array::from_fn(|r| codes::<D, B>(rows[r], j));
+            let w = eight_codes::<D, B>(&rows, j);
             for i in 0..M {
                 let row = i0 + i;
                 let x = _mm256_loadu_si256(a.codes.as_ptr().add(row * k + at).cast());
@@ -148,13 +161,14 @@ unsafe fn eight_rows<D: Dot, B: Blocks, const M: usize>(
                         high,
                         _mm256_set1_epi32(*start.add(1)),
                     ));
-                    let scale = |g: usize| _mm256_loadu_ps(scales.as_ptr().add(8 * g));
+                    let scale = scales.as_ptr().add(8 * g);
+                    let (one, two) = (_mm256_loadu_ps(scale), _mm256_loadu_ps(scale.add(8)));
                     t[i] = if g == 0 {
-                        _mm256_mul_ps(low, scale(0))
+                        _mm256_mul_ps(low, one)
                     } else {
-                        _mm256_fmadd_ps(low, scale(g), t[i])
+                        _mm256_fmadd_ps(low, one, t[i])
                     };
-                    t[i] = _mm256_fmadd_ps(high, scale(g + 1), t[i]);
+                    t[i] = _mm256_fmadd_ps(high, two, t[i]);
                 } else {
                     let mut sum = _mm256_add_epi32(low, high);
                     if !B::MINIMUM {
@@ -184,25 +198,22 @@ unsafe fn eight_rows<D: Dot, B: Blocks, const M: usize>(
             *row = row.add(B::BYTES);
         }
     }
-    let _ = per_block;
     acc
 }
 
 /// The sums of the first and of the last 16 products of eight rows with `x`: lane `r` is row `r`.
 #[inline(always)]
 unsafe fn sums<D: Dot, B: Blocks>(w: [__m256i; 8], x: __m256i) -> (__m256i, __m256i) {
-    let p: [__m256i; 8] = if B::SIGNED {
-        core::array::from_fn(|r| D::dot::<true>(w[r], x))
-    } else {
-        core::array::from_fn(|r| D::dot::<false>(w[r], x))
-    };
-    let four = |i: usize| {
-        _mm256_hadd_epi32(
-            _mm256_hadd_epi32(p[i], p[i + 1]),
-            _mm256_hadd_epi32(p[i + 2], p[i + 3]),
-        )
-    };
-    let (a, b) = (four(0), four(4));
+    let mut p = w;
+    for r in 0..8 {
+        p[r] = if B::SIGNED {
+            D::dot::<true>(w[r], x)
+        } else {
+            D::dot::<false>(w[r], x)
+        };
+    }
+    let a = _mm256_hadd_epi32(_mm256_hadd_epi32(p[0], p[1]), _mm256_hadd_epi32(p[2], p[3]));
+    let b = _mm256_hadd_epi32(_mm256_hadd_epi32(p[4], p[5]), _mm256_hadd_epi32(p[6], p[7]));
     (
         _mm256_permute2x128_si256::<0x20>(a, b),
         _mm256_permute2x128_si256::<0x31>(a, b),

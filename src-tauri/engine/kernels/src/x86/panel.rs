@@ -2,7 +2,7 @@
 //! Codes `[k / 4][columns][4]`, scales `[k / group][columns]`, minima `[k / 32][columns]`.
 
 use super::codes::{Blocks, transpose};
-use super::gemv::{Dot, codes};
+use super::gemv::{Dot, eight_codes};
 use core::arch::x86_64::*;
 
 /// Where the parts of a panel lie.
@@ -71,7 +71,7 @@ pub(crate) unsafe fn unpack<D: Dot, B: Blocks, const COLUMNS: usize>(
                 }
             }
             for j in 0..B::LEN / 32 {
-                let quads = transpose(core::array::from_fn(|r| codes::<D, B>(rows[r], j)));
+                let quads = transpose(eight_codes::<D, B>(&rows, j));
                 for (q, quad) in quads.into_iter().enumerate() {
                     let at = ((b * B::LEN + 32 * j) / 4 + q) * COLUMNS + column;
                     _mm256_storeu_si256(panel.codes.add(4 * at).cast(), quad);

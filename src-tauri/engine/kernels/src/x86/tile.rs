@@ -225,15 +225,15 @@ pub(crate) unsafe fn tile<V: Vector, B: Blocks, const M: usize>(
         let mut t = [[V::all(0.0); 2]; M];
         for g in 0..B::LEN / B::GROUP {
             let at = b * B::LEN + g * B::GROUP;
-            let rows: [*const i8; M] =
-                core::array::from_fn(|m| a.codes.as_ptr().add((i0 + m) * a.k + k0 + at));
-            let start: [i32; M] = if B::MINIMUM {
-                [0; M]
-            } else {
-                core::array::from_fn(|m| {
-                    *a.starts.as_ptr().add(((i0 + m) * a.k + k0 + at) / B::GROUP)
-                })
-            };
+            let mut rows = [a.codes.as_ptr(); M];
+            let mut start = [0; M];
+            for m in 0..M {
+                let place = (i0 + m) * a.k + k0 + at;
+                rows[m] = a.codes.as_ptr().add(place);
+                if !B::MINIMUM {
+                    start[m] = *a.starts.as_ptr().add(place / B::GROUP);
+                }
+            }
             let w = panel.codes.add(at * columns);
             let sums = if B::GROUP == 16 {
                 V::sums::<B, M, 4>(w, &rows, &start)
