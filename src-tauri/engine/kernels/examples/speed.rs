@@ -60,7 +60,7 @@ fn main() {
                 .collect();
             let mut out = vec![0f32; 512 * n];
             for isa in isa::available() {
-                if isa == Isa::Scalar || (isa == Isa::Avx512Bf16 && format != Format::BF16) {
+                if isa == Isa::Scalar {
                     continue;
                 }
                 let rows = if n * k > 10 << 20 { 128 } else { 512 };

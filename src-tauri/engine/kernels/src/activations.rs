@@ -50,6 +50,30 @@ impl Activations {
     }
 }
 
+impl Activations {
+    /// The rows `order` names, in that order.
+    pub fn gathered(&self, order: impl ExactSizeIterator<Item = usize>) -> Activations {
+        fn take<T: Copy>(from: &[T], rows: &[usize], all: usize) -> Vec<T> {
+            let width = from.len() / all.max(1);
+            rows.iter()
+                .flat_map(|&r| &from[r * width..(r + 1) * width])
+                .copied()
+                .collect()
+        }
+        let rows: Vec<usize> = order.collect();
+        Activations {
+            rows: rows.len(),
+            k: self.k,
+            codes: take(&self.codes, &rows, self.rows),
+            scales: take(&self.scales, &rows, self.rows),
+            starts: take(&self.starts, &rows, self.rows),
+            sums: take(&self.sums, &rows, self.rows),
+            span: self.span,
+            group: self.group,
+        }
+    }
+}
+
 /// Where one row's quantised form goes: the slices of `Activations` that belong to it.
 pub(crate) struct RowOut<'a> {
     pub codes: &'a mut [i8],

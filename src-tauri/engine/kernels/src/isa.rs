@@ -13,18 +13,10 @@ pub enum Isa {
     AvxVnni,
     /// AVX-512 F, BW, VL, DQ and `vpdpbusd` on 512 bits (Ice Lake and later, Zen 4 and later).
     Avx512Vnni,
-    /// Also `vdpbf16ps` (Cooper Lake, Sapphire Rapids, Zen 4 and later): used for dense bf16 weights.
-    Avx512Bf16,
 }
 
 impl Isa {
-    pub const ALL: [Isa; 5] = [
-        Isa::Scalar,
-        Isa::Avx2,
-        Isa::AvxVnni,
-        Isa::Avx512Vnni,
-        Isa::Avx512Bf16,
-    ];
+    pub const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni];
 
     /// The name in reports and in `PADDOCK_ISA`.
     pub fn name(self) -> &'static str {
@@ -33,7 +25,6 @@ impl Isa {
             Isa::Avx2 => "avx2",
             Isa::AvxVnni => "avx-vnni",
             Isa::Avx512Vnni => "avx512-vnni",
-            Isa::Avx512Bf16 => "avx512-bf16",
         }
     }
 
@@ -64,7 +55,6 @@ impl Isa {
             Isa::Avx2 => avx2(),
             Isa::AvxVnni => avx2() && is_x86_feature_detected!("avxvnni"),
             Isa::Avx512Vnni => avx512(),
-            Isa::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
         }
     }
 

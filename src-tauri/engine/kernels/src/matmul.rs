@@ -232,11 +232,7 @@ pub(crate) unsafe fn some(
         };
     }
     let _ = (isa, many);
-    debug_assert!(
-        i0 == 0 && rows == a.rows,
-        "the scalar product is not split by rows"
-    );
-    scalar::columns(format, weights, a, first, count, n, out.0);
+    scalar::columns(format, weights, a, (i0, rows, first, count), n, out.0);
 }
 
 /// How a product is cut into units: blocks of rows x ranges of columns.

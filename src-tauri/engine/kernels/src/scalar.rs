@@ -6,30 +6,30 @@
 
 use crate::{activations::Activations, blocks::Block, format::Format};
 
-/// `out[i * stride + j] = activations[i] . weights[j]` for the columns `first..first + count`.
+/// `out[i * stride + j] = activations[i] . weights[j]` for the rows `i0..i0 + rows` and the columns `first..first + count`.
 /// `zero` is what the starts in `activations` were made with.
 ///
 /// # Safety
-/// `out` is valid for `rows` rows of `stride` values, and nobody else touches those columns.
+/// `out` is valid for `i0 + rows` rows of `stride` values, and nobody else touches those places.
 pub(crate) unsafe fn columns(
     format: Format,
     weights: &[u8],
     a: &Activations,
-    first: usize,
-    count: usize,
+    (i0, rows, first, count): (usize, usize, usize, usize),
     stride: usize,
     out: *mut f32,
 ) {
     let (k, len, bytes) = (a.k, format.block_len(), format.block_bytes());
     let (group, blocks) = (format.group(), a.k / format.block_len());
     let has_minimum = format.has_minimum();
-    let mut acc = vec![0f32; a.rows];
+    let mut acc = vec![0f32; rows];
     for j in first..first + count {
         let row = &weights[j * blocks * bytes..(j + 1) * blocks * bytes];
         acc.fill(0.0);
         for (b, bytes) in row.chunks_exact(bytes).enumerate() {
             let block = Block::read(format, bytes);
             for (i, acc) in acc.iter_mut().enumerate() {
+                let i = i0 + i;
                 let codes = &a.codes[i * k + b * len..i * k + (b + 1) * len];
                 let mut t = 0f32;
                 for g in 0..len / group {
@@ -52,7 +52,7 @@ pub(crate) unsafe fn columns(
         }
         for (i, acc) in acc.iter().enumerate() {
             // SAFETY: i < rows and j < stride by the caller's word.
-            unsafe { *out.add(i * stride + j) = *acc };
+            unsafe { *out.add((i0 + i) * stride + j) = *acc };
         }
     }
 }

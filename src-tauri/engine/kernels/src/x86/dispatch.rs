@@ -207,9 +207,7 @@ set!(
 /// What codes of `format` are raised by in the kernels of `isa`: what `Activations::starts` must take off.
 pub(crate) fn zero(isa: Isa, format: Format) -> i32 {
     match (isa, format) {
-        (Isa::AvxVnni | Isa::Avx512Vnni | Isa::Avx512Bf16, Format::Q8_0) => {
-            gemv::zero::<gemv::AvxVnni, Q8_0>()
-        }
+        (Isa::AvxVnni | Isa::Avx512Vnni, Format::Q8_0) => gemv::zero::<gemv::AvxVnni, Q8_0>(),
         _ => format.zero(),
     }
 }
@@ -217,7 +215,7 @@ pub(crate) fn zero(isa: Isa, format: Format) -> i32 {
 /// Columns of a panel of `isa`: units of work of many rows are multiples of it.
 pub(crate) fn panel_columns(isa: Isa) -> usize {
     match isa {
-        Isa::Avx512Vnni | Isa::Avx512Bf16 => 32,
+        Isa::Avx512Vnni => 32,
         _ => 16,
     }
 }
@@ -235,7 +233,7 @@ pub(crate) unsafe fn few_rows(
 ) {
     match isa {
         Isa::AvxVnni => avx_vnni::few(format, job, i0, rows, first, count),
-        Isa::Avx512Vnni | Isa::Avx512Bf16 => avx512::few(format, job, i0, rows, first, count),
+        Isa::Avx512Vnni => avx512::few(format, job, i0, rows, first, count),
         _ => avx2::few(format, job, i0, rows, first, count),
     }
 }
@@ -253,7 +251,7 @@ pub(crate) unsafe fn many_rows(
 ) {
     match isa {
         Isa::AvxVnni => avx_vnni::many(format, job, i0, rows, first, count),
-        Isa::Avx512Vnni | Isa::Avx512Bf16 => avx512::many(format, job, i0, rows, first, count),
+        Isa::Avx512Vnni => avx512::many(format, job, i0, rows, first, count),
         _ => avx2::many(format, job, i0, rows, first, count),
     }
 }
@@ -269,7 +267,7 @@ pub(crate) unsafe fn quantise(
     out: RowOut<'_>,
 ) {
     match isa {
-        Isa::Avx512Vnni | Isa::Avx512Bf16 => avx512::quantise(x, span, group, zero, out),
+        Isa::Avx512Vnni => avx512::quantise(x, span, group, zero, out),
         _ => avx2::quantise(x, span, group, zero, out),
     }
 }

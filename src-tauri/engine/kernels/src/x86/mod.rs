@@ -3,6 +3,7 @@
 
 pub(crate) mod codes;
 pub(crate) mod dispatch;
+pub(crate) mod floats;
 pub(crate) mod gemv;
 pub(crate) mod panel;
 pub(crate) mod tile;

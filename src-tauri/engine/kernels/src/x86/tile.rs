@@ -1,16 +1,15 @@
 //! The register tile of a product of many rows: `M` rows of activations x two vectors of columns of a panel.
 
 use super::codes::Blocks;
+use super::floats::{Ymm, Zmm};
 use super::panel::Panel;
 use crate::activations::Activations;
+use crate::floats::Floats;
 use core::arch::x86_64::*;
 
 /// Vectors of columns, and the integer products on them.
-pub(crate) trait Vector: Copy {
+pub(crate) trait Vector: Floats {
     type I: Copy;
-    type F: Copy;
-    /// Columns in a vector.
-    const LANES: usize;
     /// Most rows of a tile.
     const ROWS: usize;
     /// Integer sums of `QUADS * 4` products: `start` + codes x activations. `w` is at the panel's codes, where a step of
@@ -21,45 +20,61 @@ pub(crate) trait Vector: Copy {
         start: &[i32; M],
     ) -> [[Self::I; 2]; M];
     unsafe fn to_float(x: Self::I) -> Self::F;
-    unsafe fn load(p: *const f32) -> Self::F;
-    unsafe fn store(p: *mut f32, x: Self::F);
-    unsafe fn all(x: f32) -> Self::F;
-    unsafe fn mul(a: Self::F, b: Self::F) -> Self::F;
-    /// `a * b + c`, rounded once.
-    unsafe fn fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
 }
 
-macro_rules! floats_256 {
-    () => {
-        type I = __m256i;
-        type F = __m256;
-        const LANES: usize = 8;
-        #[inline(always)]
-        unsafe fn to_float(x: __m256i) -> __m256 {
-            _mm256_cvtepi32_ps(x)
-        }
-        #[inline(always)]
-        unsafe fn load(p: *const f32) -> __m256 {
-            _mm256_loadu_ps(p)
-        }
-        #[inline(always)]
-        unsafe fn store(p: *mut f32, x: __m256) {
-            _mm256_storeu_ps(p, x)
-        }
-        #[inline(always)]
-        unsafe fn all(x: f32) -> __m256 {
-            _mm256_set1_ps(x)
-        }
-        #[inline(always)]
-        unsafe fn mul(a: __m256, b: __m256) -> __m256 {
-            _mm256_mul_ps(a, b)
-        }
-        #[inline(always)]
-        unsafe fn fma(a: __m256, b: __m256, c: __m256) -> __m256 {
-            _mm256_fmadd_ps(a, b, c)
+/// The f32 side of a vector is that of `Ymm` or `Zmm`.
+macro_rules! floats {
+    ($name:ident, $of:ident, $f:ty) => {
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name;
+
+        impl Floats for $name {
+            type F = $f;
+            const LANES: usize = $of::LANES;
+            #[inline(always)]
+            unsafe fn load(p: *const f32) -> $f {
+                $of::load(p)
+            }
+            #[inline(always)]
+            unsafe fn store(p: *mut f32, x: $f) {
+                $of::store(p, x)
+            }
+            #[inline(always)]
+            unsafe fn all(x: f32) -> $f {
+                $of::all(x)
+            }
+            #[inline(always)]
+            unsafe fn mul(a: $f, b: $f) -> $f {
+                $of::mul(a, b)
+            }
+            #[inline(always)]
+            unsafe fn fma(a: $f, b: $f, c: $f) -> $f {
+                $of::fma(a, b, c)
+            }
+            #[inline(always)]
+            unsafe fn load_f16(p: *const u16) -> $f {
+                $of::load_f16(p)
+            }
+            #[inline(always)]
+            unsafe fn load_bf16(p: *const u16) -> $f {
+                $of::load_bf16(p)
+            }
+            #[inline(always)]
+            unsafe fn transpose8(
+                from: *const f32,
+                from_stride: usize,
+                to: *mut f32,
+                to_stride: usize,
+            ) {
+                $of::transpose8(from, from_stride, to, to_stride)
+            }
         }
     };
 }
+
+floats!(Avx2, Ymm, __m256);
+floats!(AvxVnni, Ymm, __m256);
+floats!(Avx512Vnni, Zmm, __m512);
 
 /// Four bytes of a row's codes.
 #[inline(always)]
@@ -67,12 +82,13 @@ unsafe fn quad(a: *const i8, q: usize) -> i32 {
     a.add(4 * q).cast::<i32>().read_unaligned()
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Avx2;
-
 impl Vector for Avx2 {
     const ROWS: usize = 4;
-    floats_256!();
+    type I = __m256i;
+    #[inline(always)]
+    unsafe fn to_float(x: __m256i) -> __m256 {
+        _mm256_cvtepi32_ps(x)
+    }
 
     #[inline(always)]
     unsafe fn sums<B: Blocks, const M: usize, const QUADS: usize>(
@@ -148,12 +164,13 @@ macro_rules! vnni {
     };
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct AvxVnni;
-
 impl Vector for AvxVnni {
     const ROWS: usize = 6;
-    floats_256!();
+    type I = __m256i;
+    #[inline(always)]
+    unsafe fn to_float(x: __m256i) -> __m256 {
+        _mm256_cvtepi32_ps(x)
+    }
     vnni!(
         _mm256_set1_epi32,
         _mm256_loadu_si256,
@@ -161,38 +178,13 @@ impl Vector for AvxVnni {
     );
 }
 
-#[derive(Clone, Copy)]
-pub(crate) struct Avx512Vnni;
-
 impl Vector for Avx512Vnni {
     type I = __m512i;
-    type F = __m512;
-    const LANES: usize = 16;
     const ROWS: usize = 6;
     vnni!(_mm512_set1_epi32, _mm512_loadu_si512, _mm512_dpbusd_epi32);
     #[inline(always)]
     unsafe fn to_float(x: __m512i) -> __m512 {
         _mm512_cvtepi32_ps(x)
-    }
-    #[inline(always)]
-    unsafe fn load(p: *const f32) -> __m512 {
-        _mm512_loadu_ps(p)
-    }
-    #[inline(always)]
-    unsafe fn store(p: *mut f32, x: __m512) {
-        _mm512_storeu_ps(p, x)
-    }
-    #[inline(always)]
-    unsafe fn all(x: f32) -> __m512 {
-        _mm512_set1_ps(x)
-    }
-    #[inline(always)]
-    unsafe fn mul(a: __m512, b: __m512) -> __m512 {
-        _mm512_mul_ps(a, b)
-    }
-    #[inline(always)]
-    unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
-        _mm512_fmadd_ps(a, b, c)
     }
 }
 
