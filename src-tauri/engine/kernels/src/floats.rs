@@ -112,7 +112,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let shifted = x * std::f32::consts::LOG2_E + MAGIC;
     let n = shifted - MAGIC;
     // ln 2 in two parts: the first times n is exact.
-    let r = (x - n * 0.693_359_375) - n * -2.121_944_4e-4;
+    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4;
     // e^r for |r| <= ln 2 / 2, coefficients of Cephes' expf.
     let mut p = 1.987_569_1e-4;
     for c in [
@@ -120,7 +120,7 @@ pub(crate) fn exp(x: f32) -> f32 {
         8.333_452e-3,
         4.166_579_6e-2,
         1.666_666_5e-1,
-        5.000_000_1e-1,
+        0.5,
     ] {
         p = p * r + c;
     }

@@ -102,7 +102,7 @@ impl Format {
 
     /// Bytes of a row of `k` weights; None unless `k` is a multiple of the block.
     pub fn row_bytes(self, k: usize) -> Option<usize> {
-        (k % self.block_len() == 0)
+        k.is_multiple_of(self.block_len())
             .then(|| k / self.block_len())
             .and_then(|blocks| blocks.checked_mul(self.block_bytes()))
     }

@@ -44,7 +44,7 @@ pub fn grouped_qmatmul_on(
     let isa = if isa.available() { isa } else { Isa::best() };
     let (rows, share) = (expert_of_row.len(), share.max(1));
     let tokens = rows.div_ceil(share);
-    let all = n.checked_mul(experts).unwrap_or(usize::MAX);
+    let all = n.saturating_mul(experts);
     matmul::check(format, weights, (0, all, k), &[], &[])?;
     matmul::check(format, &[], (tokens, 0, k), activations, out)?;
     matmul::check(format, &[], (rows, n, 0), activations, out).or_else(

@@ -158,7 +158,7 @@ unsafe fn row_of<'a>(out: Shared<f32>, i: usize, width: usize) -> &'a mut [f32] 
 /// `out = x / sqrt(mean(x^2) + eps) * weight` for each row as long as `weight`.
 pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) -> bool {
     let n = weight.len();
-    if n == 0 || x.len() % n != 0 || out.len() != x.len() {
+    if n == 0 || !x.len().is_multiple_of(n) || out.len() != x.len() {
         return false;
     }
     let to = Shared(out.as_mut_ptr());
@@ -173,7 +173,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) -> bool {
 
 /// Softmax of each row of `width` values, in place.
 pub fn softmax(x: &mut [f32], width: usize) -> bool {
-    if width == 0 || x.len() % width != 0 {
+    if width == 0 || !x.len().is_multiple_of(width) {
         return false;
     }
     let (count, to) = (x.len() / width, Shared(x.as_mut_ptr()));
@@ -242,7 +242,7 @@ pub fn rope(
     half: usize,
     neighbours: bool,
 ) -> bool {
-    let fits = heads > 0 && half > 0 && 2 * half <= width && x.len() % (heads * width) == 0;
+    let fits = heads > 0 && half > 0 && 2 * half <= width && x.len().is_multiple_of(heads * width);
     let positions = if fits { x.len() / (heads * width) } else { 0 };
     if !fits || cos.len() != positions * half || sin.len() != positions * half {
         return false;

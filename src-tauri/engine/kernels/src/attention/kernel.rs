@@ -1,7 +1,7 @@
 //! One block of rows against the keys it sees, tile by tile of 64 keys, with the running maximum and sum of an online
 //! softmax. Tiles begin at multiples of 64 keys, so that a row's result does not depend on the rows beside it.
 
-use super::{Attention, Cached};
+use super::{Attention, Cached, Rows};
 use crate::floats::{Floats, Plain, exp, tanh};
 use crate::isa::Isa;
 use crate::scratch::{Lent, Shared};
@@ -167,7 +167,7 @@ unsafe fn keys_transposed<V: Floats>(
     let start = work.batch * call.k.batch + tile * call.k.position + work.kv_head * call.k.head;
     let wide = d.next_multiple_of(8);
     let (from, stride) = match call.k.data {
-        Cached::F32(data) if count == TILE && d % 8 == 0 => {
+        Cached::F32(data) if count == TILE && d.is_multiple_of(8) => {
             (data.as_ptr().add(start), call.k.position)
         }
         Cached::F32(data) => {
@@ -198,6 +198,11 @@ unsafe fn keys_transposed<V: Floats>(
     };
     let mut key = 0;
     while key < TILE {
+        for k in key..key + 8 {
+            // The next tile's keys and this one's values: there is a row's work to do until they are wanted.
+            ahead(&call.k, work, tile + TILE + k, call.keys, call.d);
+            ahead(&call.v, work, tile + k, call.keys, call.dv);
+        }
         let mut x = 0;
         while x < wide {
             V::transpose8(
@@ -210,6 +215,27 @@ unsafe fn keys_transposed<V: Floats>(
         }
         key += 8;
     }
+}
+
+/// Asks for a row of keys or values that will be read soon.
+#[inline(always)]
+unsafe fn ahead(rows: &Rows<Cached<'_>>, work: Work, key: usize, keys: usize, width: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if key < keys {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let at = work.batch * rows.batch + key * rows.position + work.kv_head * rows.head;
+        let (start, bytes) = match rows.data {
+            Cached::F32(data) => (data.as_ptr().wrapping_add(at).cast::<i8>(), 4 * width),
+            Cached::F16(data) => (data.as_ptr().wrapping_add(at).cast::<i8>(), 2 * width),
+        };
+        let mut line = 0;
+        while line < bytes {
+            _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line));
+            line += 64;
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (rows, work, key, keys, width);
 }
 
 #[inline(always)]

@@ -178,7 +178,11 @@ pub fn attention_on(isa: Isa, call: &Attention<'_>, out: &mut [f32]) -> bool {
     if call.batch == 0 || call.queries == 0 || call.heads == 0 {
         return true;
     }
-    if call.kv_heads == 0 || call.heads % call.kv_heads != 0 || call.d == 0 || call.dv == 0 {
+    if call.kv_heads == 0
+        || !call.heads.is_multiple_of(call.kv_heads)
+        || call.d == 0
+        || call.dv == 0
+    {
         return false;
     }
     if call.keys == 0 {

@@ -268,6 +268,7 @@ pub(crate) unsafe fn quantise(
 ) {
     match isa {
         Isa::Avx512Vnni => avx512::quantise(x, span, group, zero, out),
+        Isa::AvxVnni => avx_vnni::quantise(x, span, group, zero, out),
         _ => avx2::quantise(x, span, group, zero, out),
     }
 }

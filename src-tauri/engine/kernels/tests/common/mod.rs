@@ -74,7 +74,7 @@ pub fn weights(random: &mut Random, format: Format, n: usize, k: usize, kind: We
             .collect();
     }
     let bytes = format.block_bytes();
-    let mut out = vec![0u8; format.row_bytes(k).unwrap() * n];
+    let mut out = vec![0u8; format.row_bytes(k).expect("whole blocks") * n];
     for block in out.chunks_exact_mut(bytes) {
         for byte in block.iter_mut() {
             *byte = match kind {
