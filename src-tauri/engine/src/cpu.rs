@@ -38,3 +38,11 @@ pub fn check() -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Puts our kernels where candle and mistral.rs ask for them, and says so if `PADDOCK_ISA` could not be followed.
+pub fn install_kernels() {
+    paddock_kernels::install();
+    if let Some(complaint) = &paddock_kernels::isa::choice().complaint {
+        eprintln!("{complaint}");
+    }
+}

@@ -19,10 +19,12 @@ pub fn take_token() -> Result<String, String> {
     Ok(token)
 }
 
-/// Sets the size of every thread pool of the engine: candle, rayon and mistral.rs all read this variable, once.
+/// Sets the size of every thread pool of the engine: our kernels' own, and the one that candle, rayon and mistral.rs share,
+/// who read this variable once.
 /// The default is the number of physical cores; hyper-threads only compete for the same multipliers.
 pub fn set_threads(threads: Option<usize>) {
     let threads = threads.unwrap_or_else(num_cpus::get_physical).max(1);
+    paddock_kernels::pool::set_threads(threads);
     // SAFETY: called at the start of `main`, before any other thread exists.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", threads.to_string()) };
 }

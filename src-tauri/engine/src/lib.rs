@@ -46,6 +46,7 @@ pub fn main() -> ExitCode {
         Err(message) => return fail(LoadErrorCode::BadArguments, message),
     };
     environment::set_threads(arguments.threads);
+    cpu::install_kernels();
     announce::end_with_parent();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
