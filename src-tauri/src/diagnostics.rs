@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn the_settings_of_a_report_hold_nothing_that_was_written_by_the_user() {
         let settings = Settings {
-            model_id: ModelId::local("/models/x"),
+            chosen: ModelId::local("/models/x"),
             system_prompt: "You are my therapist.".into(),
             hub_endpoint: Some("https://anna:hunter2@mirror.example".into()),
             ..Settings::default()

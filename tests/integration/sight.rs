@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use paddock_chat::{Chat, ChatConfig, Settings};
+use paddock_chat::{Chat, ChatConfig};
 use paddock_conversation::ModelId;
 use paddock_engines::EngineState;
-use paddock_models::Sight;
+use paddock_models::{LoadChoice, Quant, Sight};
+use paddock_settings::SettingsChange;
 use paddock_tests::fake_engine::FakeEngine;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -78,11 +79,14 @@ async fn the_demo_model_sees_and_is_asked_only_once() {
     let mut results = watch(&chat);
     loaded(&chat, "none").await;
     // Loaded otherwise it is another model to be asked; loads are looked at one after the other.
-    let settings = Settings {
-        quant: "q8_0".into(),
-        ..chat.settings().await
+    let quantised = SettingsChange::LoadChoice {
+        model: ModelId::demo(),
+        value: LoadChoice {
+            quant: Quant::Q8_0,
+            ..LoadChoice::default()
+        },
     };
-    chat.update_settings(settings).await.unwrap();
+    chat.change_settings(None, vec![quantised]).await.unwrap();
     loaded(&chat, "q8_0").await;
     let next = tokio::time::timeout(Duration::from_secs(60), results.recv()).await;
     assert!(matches!(next, Ok(Some(_))), "{next:?}");
