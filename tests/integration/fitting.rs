@@ -96,7 +96,6 @@ async fn each_load_is_measured_kept_and_learned_from() {
     chat.watch_memory();
     loaded(&chat).await;
     let first = history(&chat, 1).await.remove(0);
-    let begun = Instant::now();
     assert_eq!(
         (first.model.as_str(), first.quant.as_str()),
         ("Paddock demo", "none")

@@ -761,8 +761,7 @@ export type Verdict =
 /**  Even the high estimate. */
 "fits" | 
 /**  Only the low estimate. */
-"tight" | 
-"does_not_fit";
+"tight" | "does_not_fit";
 
 /**  Weights of one class in memory. */
 export type WeightLine = {
