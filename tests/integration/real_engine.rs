@@ -95,7 +95,9 @@ fn engine_pids() -> Vec<i32> {
             .rsplit(')')
             .next()
             .and_then(|rest| rest.split_whitespace().nth(1).map(str::to_owned));
-        if parent.as_deref() == Some(own.as_str()) && is_alive(pid) {
+        // Not the decoders, which are children too.
+        let engine = stat.contains("(paddock-engine)");
+        if engine && parent.as_deref() == Some(own.as_str()) && is_alive(pid) {
             pids.push(pid);
         }
     }
