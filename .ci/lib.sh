@@ -90,7 +90,7 @@ not_alone() { exec 9>&-; }
 # paddock-chat's own tests want tokio with its test clock, with which everything above tokio would be compiled a second time.
 app_selection="--workspace --exclude paddock-chat"
 app_sources="Cargo.toml Cargo.lock src-tauri tests ui/dist"
-engine_sources="src-tauri/engine/src src-tauri/engine/tests src-tauri/engine/Cargo.toml src-tauri/engine/Cargo.lock src-tauri/crates/protocol src-tauri/crates/checkpoint src-tauri/crates/conversation src-tauri/crates/decode"
+engine_sources="src-tauri/engine/src src-tauri/engine/tests src-tauri/engine/kernels src-tauri/engine/Cargo.toml src-tauri/engine/Cargo.lock src-tauri/crates/protocol src-tauri/crates/checkpoint src-tauri/crates/conversation src-tauri/crates/decode"
 logs=$cache/target/logs
 
 app_cargo() { (cd "$root" && CARGO_TARGET_DIR=$cache/target/app cargo "$@"); }

@@ -110,7 +110,7 @@ fn main() -> Outcome<()> {
 async fn many(count: usize, decoders: Decoders) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let paths = photographs(folder.path(), count)?;
-    let store = Arc::new(Store::open(&folder.path().join("data"))?);
+    let store = Arc::new(Store::open(&folder.path().join("data"), 0)?);
     let pictures = Pictures::new(store, decoders, folder.path().to_owned());
     let before = memory("VmRSS");
     // Making the photographs took memory, too: the most is looked for while they are taken in.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, too
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use paddock_chat::{
     AttachOutcome, CatalogueStatus, Chat, ChatConfig, FitQuestion, FitRecord, FitTarget,

@@ -217,7 +217,7 @@ fn check_heads(
         || kv_heads
             .checked_mul(head_dim)
             .is_none_or(|n| n > most::ATTENTION);
-    if head_dim == 0 || wide || heads % kv_heads.max(1) != 0 {
+    if head_dim == 0 || wide || !heads.is_multiple_of(kv_heads.max(1)) {
         return Err(CheckpointError::broken(
             file,
             "its numbers of attention heads contradict each other",

@@ -297,7 +297,7 @@ impl PartFile {
             drop(state);
             self.each_piece(index, |piece| hasher.update(piece))?;
         }
-        Ok(Some(hex::encode(&hasher.finalize())))
+        Ok(Some(hex::encode(hasher.finalize())))
     }
 
     /// Ends a [`Self::verify`] that is waiting, and those to come until [`Self::go_on`].
@@ -392,7 +392,7 @@ mod tests {
         let file = PartFile::open(&target, 2500, 1000).unwrap();
         assert_eq!((file.missing(), file.done_bytes()), (vec![1], 1500));
         put(&file, 1);
-        let hash = Hash::Sha256(hex::encode(&sha2::Sha256::digest(&content)));
+        let hash = Hash::Sha256(hex::encode(sha2::Sha256::digest(&content)));
         assert_eq!(file.verify(&hash).unwrap(), Some(true));
         file.write(2100, &[1, 2, 3]).unwrap();
         assert_eq!(file.verify(&hash).unwrap(), Some(false));
@@ -419,7 +419,7 @@ mod tests {
         let file = PartFile::open(&folder.path().join("x"), 8, 3).unwrap();
         // printf 'abcdefgh' | git hash-object --stdin
         let hash = Hash::Git("84a6826b89c7a7eec0fd36dca8e9ff8e33e5e0ef".to_owned());
-        let real = Hash::Git(hex::encode(&sha1::Sha1::digest(b"blob 8\0abcdefgh")));
+        let real = Hash::Git(hex::encode(sha1::Sha1::digest(b"blob 8\0abcdefgh")));
         std::thread::scope(|scope| {
             let following = scope.spawn(|| file.verify(&real).unwrap());
             for index in [2, 0, 1] {

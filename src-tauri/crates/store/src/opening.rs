@@ -91,7 +91,7 @@ fn open_database(folder: &Path, now_ms: u64) -> Result<Opened, StoreError> {
     // With a log the last page may be whole there; without one nothing but damage leaves half a page. SQLite reads what
     // is missing as zeros and says nothing.
     let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    if log_bytes == 0 && bytes % page_bytes.max(1) != 0 {
+    if log_bytes == 0 && !bytes.is_multiple_of(page_bytes.max(1)) {
         return Err(StoreError::damaged("its file was cut off"));
     }
     let finding = if is_checked && bytes > 0 {
