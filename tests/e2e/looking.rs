@@ -265,7 +265,9 @@ fn an_engine_that_lies_about_a_picture_is_not_believed() {
     app.screenshot("54-receipt-mismatch");
     // The picture is a part of the next prompt, too.
     ask(&app, "Hello");
-    assert_eq!(app.visible("unseen").len(), 2);
+    app.wait(SOON, "both answers to say so", || {
+        (app.visible("unseen").len() == 2).then_some(())
+    });
 }
 
 #[test]

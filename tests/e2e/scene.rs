@@ -74,14 +74,22 @@ pub fn ask(app: &App<'_>, question: &str) -> String {
     finished(app, before + 1)
 }
 
-/// Waits until there are `count` answers and none is being written; returns the last one's text.
+/// Waits until there are `count` answers, none is being written, and the last one's words are drawn; returns them.
 pub fn finished(app: &App<'_>, count: usize) -> String {
     app.wait(
         ANSWER_LIMIT,
         &format!("answer {count} to be finished"),
         || {
-            (app.texts("message-assistant").len() >= count && app.visible("stop").is_empty())
-                .then_some(())
+            let drawn = app.script(
+                "const last = [...document.querySelectorAll('[data-testid=\"message-assistant\"]')].at(-1);
+                 const words = last?.querySelector('[data-testid=\"answer-text\"]');
+                 return !words || words.textContent.trim() !== ''",
+                json!([]),
+            );
+            (app.texts("message-assistant").len() >= count
+                && app.visible("stop").is_empty()
+                && drawn == json!(true))
+            .then_some(())
         },
     );
     app.texts("answer-text").pop().unwrap_or_default()
