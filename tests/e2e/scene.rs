@@ -80,15 +80,15 @@ pub fn finished(app: &App<'_>, count: usize) -> String {
         ANSWER_LIMIT,
         &format!("answer {count} to be finished"),
         || {
-            let drawn = app.script(
-                "const last = [...document.querySelectorAll('[data-testid=\"message-assistant\"]')].at(-1);
-                 const words = last?.querySelector('[data-testid=\"answer-text\"]');
-                 return !words || words.textContent.trim() !== ''",
+            // A row of the list is measured before it is shown; until then its words are there and cannot be read.
+            let words = app.script(
+                "return !![...document.querySelectorAll('[data-testid=\"message-assistant\"]')].at(-1)?.querySelector('[data-testid=\"answer-text\"]')",
                 json!([]),
             );
+            let shown = app.texts("answer-text").pop().unwrap_or_default();
             (app.texts("message-assistant").len() >= count
                 && app.visible("stop").is_empty()
-                && drawn == json!(true))
+                && (words == json!(false) || !shown.is_empty()))
             .then_some(())
         },
     );
